@@ -1,0 +1,68 @@
+"""GLM = Gaussian Latent Machine: exact block Gibbs sampling for PyMC models.
+
+Public names are imported when they are first used, so that importing the package stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pymc_glm.version import __version__
+
+if TYPE_CHECKING:
+    from pymc_glm.compare import Comparison, compare
+    from pymc_glm.declare import expert
+    from pymc_glm.exceptions import (
+        GaussianLatentMachineError,
+        ImproperPosteriorError,
+        InvalidDataError,
+        RecognitionError,
+        SamplingError,
+    )
+    from pymc_glm.recognize import explain
+    from pymc_glm.sampling import sample
+    from pymc_glm.step_methods import MALA, GaussianLatentGibbs
+
+__all__ = [
+    "MALA",
+    "Comparison",
+    "GaussianLatentGibbs",
+    "GaussianLatentMachineError",
+    "ImproperPosteriorError",
+    "InvalidDataError",
+    "RecognitionError",
+    "SamplingError",
+    "__version__",
+    "compare",
+    "expert",
+    "explain",
+    "sample",
+]
+
+_HOMES = {
+    "MALA": "step_methods",
+    "GaussianLatentGibbs": "step_methods",
+    "Comparison": "compare",
+    "compare": "compare",
+    "GaussianLatentMachineError": "exceptions",
+    "ImproperPosteriorError": "exceptions",
+    "InvalidDataError": "exceptions",
+    "RecognitionError": "exceptions",
+    "SamplingError": "exceptions",
+    "expert": "declare",
+    "explain": "recognize",
+    "sample": "sampling",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pymc_glm' has no attribute {name!r}")
+    value = getattr(import_module(f"pymc_glm.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""What plain PyMC lacks for declaring a model."""
+
+from pymc_glm.declare.expert import expert
+
+__all__ = ["expert"]

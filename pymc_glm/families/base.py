@@ -1,0 +1,110 @@
+"""What a family of experts must provide."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
+
+__all__ = ["AbstractFamily", "Latent", "MixingNodes"]
+
+
+class Latent(NamedTuple):
+    """What one latent draw hands to the Gaussian draw.
+
+    Attributes
+    ----------
+    rng : Variable
+        The advanced generator.
+    precision : TensorVariable, shape () or (m,)
+        Precision of each response given its latent.
+    information : TensorVariable or None, shape (m,)
+        Precision times location, in closed form; None where the location is zero.
+    """
+
+    rng: Variable
+    precision: TensorVariable
+    information: TensorVariable | None
+
+
+class MixingNodes(NamedTuple):
+    """The mixing law of a family for one response, as a sum over nodes.
+
+    The density of a response t is the sum over nodes of ``exp(log_weight)`` times the normal
+    density of t with that node's precision and location. Tests compare it with the family's own
+    density, and its conditional law given t with the latent draws.
+
+    Attributes
+    ----------
+    precision, location, log_weight : ndarray, shape (nodes,)
+        One entry for each node, in increasing order of precision where the law is continuous.
+    discrete : bool
+        Whether the nodes are the atoms of the law; else they are a quadrature rule for it.
+    """
+
+    precision: np.ndarray
+    location: np.ndarray
+    log_weight: np.ndarray
+    discrete: bool
+
+
+class AbstractFamily(ABC):
+    """A univariate density that is a Gaussian location-scale mixture.
+
+    A family describes ``log phi(t; parameters)`` of a centred response t = K x + c, elementwise.
+    Parameters are tensors of shape () or (m,); the parameter called ``scale``, where there is one,
+    scales the response: ``phi(t; scale) = phi(t / scale; 1) / scale``.
+
+    Each family names its parameters as keyword-only arguments. The ``*_`` below is how a type
+    checker is told that it may; nothing is passed there.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def log_density(self, t: TensorVariable, *_: Any, **parameters: Any) -> TensorVariable:
+        """Log density of each response, normaliser included, as plain PyTensor."""
+
+    @abstractmethod
+    def log_density_sum(self, t: TensorVariable, *_: Any, **parameters: Any) -> TensorVariable:
+        """Sum of the log densities as one coarse Op (a numba kernel), a scalar."""
+
+    @abstractmethod
+    def latent(self, rng: Variable, t: TensorVariable, *_: Any, **parameters: Any) -> Latent:
+        """Draw the latents given the responses.
+
+        A family also takes the keyword ``cap``, the largest precision in units of ``scale**-2``.
+        Only a family whose precision has no finite mean at t = 0 applies it; infinity, the
+        default, leaves every draw exact.
+        """
+
+    @abstractmethod
+    def mixing_nodes(self, *_: Any, **parameters: Any) -> MixingNodes:
+        """Discretise the mixing law for one response; parameters are numbers, or (C,) arrays.
+
+        It is the ground truth of `pymc_glm.testing.check_family`, and plays no part in sampling.
+        """
+
+    @property
+    def scale_power(self) -> int | None:
+        """q, where the sum of |t / scale|**q is sufficient for the scale; None elsewhere.
+
+        Then log phi summed over m rows is a constant minus ``m log(scale)`` minus
+        ``rate_constant * sum |t / scale|**q``.
+        """
+        return None
+
+    @property
+    def rate_constant(self) -> float:
+        """Factor of the sufficient statistic in the log density; see `scale_power`."""
+        raise NotImplementedError(f"{self.name} has no sufficient statistic for its scale.")
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether the precision is random given the response."""
+        return True

@@ -1,0 +1,15 @@
+"""Exact draws x ~ N(Q^-1 h, Q^-1), with Q and h assembled from the rows of all factors."""
+
+from pymc_glm.gaussian.draw import draw_gaussian
+from pymc_glm.gaussian.plan import GaussianPlan, plan_gaussian
+from pymc_glm.gaussian.propriety import check_proper
+from pymc_glm.gaussian.rows import Rows, response
+
+__all__ = [
+    "GaussianPlan",
+    "Rows",
+    "check_proper",
+    "draw_gaussian",
+    "plan_gaussian",
+    "response",
+]

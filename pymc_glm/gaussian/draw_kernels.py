@@ -1,0 +1,263 @@
+"""Kernels that draw x ~ N(Q^-1 h, Q^-1), one for each structure of Q.
+
+Each has a pure part, ``*_from_noise``: x is affine in the noise, with x = Q^-1 h at zero noise and
+a factor S of Q^-1 = S S' as its matrix. The draw feeds it standard normals. The system ``[q, h]``
+is read, never written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_glm.numba_support import kernel
+
+__all__ = [
+    "banded_draw",
+    "banded_from_noise",
+    "chain_draw",
+    "chain_from_noise",
+    "dense_draw",
+    "dense_from_noise",
+    "diagonal_draw",
+    "diagonal_from_noise",
+    "small_dense_draw",
+    "small_dense_from_noise",
+]
+
+SINGULAR = (
+    "The precision of the Gaussian block is not positive definite, or not finite, at the current "
+    "latents. Some direction is informed by no factor, or a precision has overflowed."
+)
+
+
+@kernel
+def diagonal_from_noise(system, noise):
+    """Q = diag(q)."""
+    n = noise.size
+    x = np.empty(n)
+    for i in range(n):
+        x[i] = (system[n + i] + noise[i] * np.sqrt(system[i])) / system[i]
+    # In a loop of its own: the one above is then vectorised.
+    improper = 0
+    for i in range(n):
+        improper += not (system[i] > 0.0 and np.isfinite(x[i]))
+    if improper:
+        raise ArithmeticError(SINGULAR)
+    return x
+
+
+@kernel
+def chain_from_noise(system, noise):
+    """Q = D' diag(w) D + diag(c), D the first differences; q holds w (n - 1), then c (n).
+
+    Grassmann-Taksar-Heyman elimination, from both ends at once: the excess s = pivot - w of each
+    unknown is kept instead of the pivot, so that nothing is ever subtracted. Two independent
+    recurrences hide the latency of the divisions.
+    """
+    n = noise.size
+    diagonal = n - 1
+    information = 2 * n - 1
+    x = np.empty(n)
+    gain = np.empty(n)
+    low = 0
+    high = n - 1
+    s = system[diagonal]
+    v = system[information]
+    s_high = system[diagonal + high]
+    v_high = system[information + high]
+    while high - low >= 3:
+        w = system[low]
+        variance = 1.0 / (s + w)
+        t = w * variance
+        gain[low] = t
+        x[low] = v * variance + noise[low] * np.sqrt(variance)
+        low += 1
+        s = system[diagonal + low] + t * s
+        v = system[information + low] + t * v
+        w = system[high - 1]
+        variance = 1.0 / (s_high + w)
+        t = w * variance
+        gain[high] = t
+        x[high] = v_high * variance + noise[high] * np.sqrt(variance)
+        high -= 1
+        s_high = system[diagonal + high] + t * s_high
+        v_high = system[information + high] + t * v_high
+    while low < high:
+        w = system[low]
+        variance = 1.0 / (s + w)
+        t = w * variance
+        gain[low] = t
+        x[low] = v * variance + noise[low] * np.sqrt(variance)
+        low += 1
+        if low < high:
+            s = system[diagonal + low] + t * s
+            v = system[information + low] + t * v
+        else:
+            s_high += t * s
+            v_high += t * v
+    variance = 1.0 / s_high
+    x[high] = v_high * variance + noise[high] * np.sqrt(variance)
+    down = x[high]
+    up = x[high]
+    low = high - 1
+    high += 1
+    while low >= 0 and high < n:
+        down = x[low] + gain[low] * down
+        up = x[high] + gain[high] * up
+        x[low] = down
+        x[high] = up
+        low -= 1
+        high += 1
+    while low >= 0:
+        down = x[low] + gain[low] * down
+        x[low] = down
+        low -= 1
+    while high < n:
+        up = x[high] + gain[high] * up
+        x[high] = up
+        high += 1
+    # NaN and infinity travel outwards with the substitution, so the two ends tell of all.
+    if not (np.isfinite(s_high) and np.isfinite(x[0]) and np.isfinite(x[n - 1])):
+        raise ArithmeticError(SINGULAR)
+    return x
+
+
+@kernel
+def banded_from_noise(system, noise):
+    """Q of some bandwidth b; q[i * (b + 1) + k] = Q[i + k, i]. Factored as L D L'."""
+    n = noise.size
+    width = system.size // n - 1
+    band = system[: n * width].copy()
+    x = system[n * width :].copy()
+    proper = True
+    for i in range(n):
+        row = band[i * width : i * width + min(width, n - i)]
+        proper = proper and 0.0 < row[0] < np.inf
+        variance = 1.0 / row[0]
+        v = x[i]
+        for a in range(1, row.size):
+            multiplier = row[a] * variance
+            x[i + a] -= multiplier * v
+            source = row[a:]
+            target = band[(i + a) * width : (i + a) * width + source.size]
+            for b in range(source.size):
+                target[b] -= multiplier * source[b]
+        x[i] = v * variance + noise[i] * np.sqrt(variance)
+        row[0] = variance
+    for i in range(n - 1, -1, -1):
+        row = band[i * width : i * width + min(width, n - i)]
+        later = x[i : i + row.size]
+        total = 0.0
+        for a in range(1, row.size):
+            total += row[a] * later[a]
+        later[0] -= total * row[0]
+        proper = proper and np.isfinite(later[0])
+    if not proper:
+        raise ArithmeticError(SINGULAR)
+    return x
+
+
+@kernel
+def _solve_with_factor(factor, x, noise):
+    """Solve U' z = x, then U x = z + noise, U upper triangular by rows; in place."""
+    n = noise.size
+    for i in range(n):
+        row = factor[i, i:]
+        rest = x[i:]
+        value = rest[0] / row[0]
+        for j in range(1, row.size):
+            rest[j] -= row[j] * value
+        rest[0] = value + noise[i]
+    for i in range(n - 1, -1, -1):
+        row = factor[i, i:]
+        rest = x[i:]
+        # Four sums at once hide the latency of the additions.
+        a = 0.0
+        b = 0.0
+        c = 0.0
+        d = 0.0
+        j = 1
+        while j + 3 < row.size:
+            a += row[j] * rest[j]
+            b += row[j + 1] * rest[j + 1]
+            c += row[j + 2] * rest[j + 2]
+            d += row[j + 3] * rest[j + 3]
+            j += 4
+        while j < row.size:
+            a += row[j] * rest[j]
+            j += 1
+        rest[0] = (rest[0] - ((a + b) + (c + d))) / row[0]
+        if not np.isfinite(rest[0]):
+            raise ArithmeticError(SINGULAR)
+
+
+@kernel
+def small_dense_from_noise(system, noise):
+    """Dense Q of few unknowns; q holds it by rows, of which the upper triangle is read."""
+    n = noise.size
+    factor = system[: n * n].copy().reshape((n, n))
+    x = system[n * n :].copy()
+    for k in range(n):
+        row = factor[k, k:]
+        pivot = row[0]
+        if not pivot > 0.0:
+            raise ArithmeticError(SINGULAR)
+        scale = 1.0 / np.sqrt(pivot)
+        for j in range(row.size):
+            row[j] *= scale
+        for i in range(1, row.size):
+            source = row[i:]
+            target = factor[k + i, k + i :]
+            for j in range(source.size):
+                target[j] -= row[i] * source[j]
+    _solve_with_factor(factor, x, noise)
+    return x
+
+
+@kernel
+def dense_from_noise(system, noise):
+    """Dense Q; q holds it by rows, of which the upper triangle is read."""
+    n = noise.size
+    matrix = system[: n * n].reshape((n, n))
+    x = system[n * n :].copy()
+    factor = matrix
+    failed = False
+    try:
+        # LAPACK reads the lower triangle by columns, which is the upper one by rows.
+        factor = np.linalg.cholesky(matrix.T).T
+    except Exception:
+        failed = True
+    if failed:
+        raise ArithmeticError(SINGULAR)
+    _solve_with_factor(factor, x, noise)
+    return x
+
+
+@kernel
+def diagonal_draw(rng, system, size):
+    """Draw for diagonal Q."""
+    return diagonal_from_noise(system, rng.standard_normal(size[0]))
+
+
+@kernel
+def chain_draw(rng, system, size):
+    """Draw for a chain."""
+    return chain_from_noise(system, rng.standard_normal(size[0]))
+
+
+@kernel
+def banded_draw(rng, system, size):
+    """Draw for banded Q."""
+    return banded_from_noise(system, rng.standard_normal(size[0]))
+
+
+@kernel
+def small_dense_draw(rng, system, size):
+    """Draw for dense Q of few unknowns."""
+    return small_dense_from_noise(system, rng.standard_normal(size[0]))
+
+
+@kernel
+def dense_draw(rng, system, size):
+    """Draw for dense Q."""
+    return dense_from_noise(system, rng.standard_normal(size[0]))

@@ -1,0 +1,110 @@
+"""What one factor contributes to the Gaussian draw, and its responses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.gaussian.constants import constant_array
+from pymc_glm.machine import LinearMap
+from pymc_glm.ops import KernelOp
+
+__all__ = ["Rows", "response"]
+
+_response_dense = KernelOp("pymc_glm.gaussian.kernels:response_dense")
+_response_sparse = KernelOp("pymc_glm.gaussian.kernels:response_sparse")
+
+# Above this share of entries, multiplying the zeros costs less than reading the indices.
+_DENSE_SHARE = 0.5
+
+
+class Rows(NamedTuple):
+    """The responses t = K x + c of one factor, Gaussian given their latents.
+
+    Together they add ``K' diag(w) K`` to the precision Q and ``K' (eta - w c)`` to the
+    information vector h.
+
+    Attributes
+    ----------
+    linear_map : LinearMap, shape (m, n)
+        K.
+    offset : ndarray or TensorVariable, shape (m,)
+        c.
+    precision : TensorVariable, shape () or (m,)
+        w, non-negative. Of shape () where all rows share it.
+    information : TensorVariable or None, shape (m,)
+        eta, precision times location of each response; None where the location is zero.
+    """
+
+    linear_map: LinearMap
+    offset: np.ndarray | TensorVariable
+    precision: TensorVariable
+    information: TensorVariable | None
+
+
+def response(
+    linear_map: LinearMap, x: TensorVariable, offset: np.ndarray | TensorVariable
+) -> TensorVariable:
+    """Responses t = K x + c of one factor, computed by one kernel.
+
+    Parameters
+    ----------
+    linear_map : LinearMap, shape (m, n)
+        K, of constant or symbolic values. Its columns follow the order of `x`.
+    x : TensorVariable, shape (n,)
+        The block.
+    offset : ndarray or TensorVariable, shape (m,) or (1,)
+        c.
+
+    Returns
+    -------
+    t : TensorVariable, shape (m,)
+        The responses.
+
+    Examples
+    --------
+    Differences of neighbours::
+
+        import numpy as np
+        import pytensor.tensor as pt
+        from pymc_glm.gaussian import response
+        from pymc_glm.machine import LinearMap
+
+        differences = LinearMap.from_matrix(np.diff(np.eye(4), axis=0))
+        response(differences, pt.as_tensor([0.0, 1.0, 3.0, 6.0]), np.zeros(3)).eval()
+    """
+    m, n = linear_map.shape
+    offset = _shortened(offset)
+    if linear_map.rows.size > _DENSE_SHARE * m * n:
+        values = _row_major(linear_map)
+        if values is not None:
+            shape = np.array([m, n], dtype=np.int64)
+            return cast(TensorVariable, _response_dense(pt.as_tensor(values), shape, x, offset))
+    indptr = np.zeros(m + 1, dtype=np.int64)
+    np.cumsum(np.bincount(linear_map.rows, minlength=m), out=indptr[1:])
+    values = linear_map.symbolic_values()
+    return cast(TensorVariable, _response_sparse(indptr, linear_map.columns, values, x, offset))
+
+
+def _shortened(offset: np.ndarray | TensorVariable) -> TensorVariable:
+    """One number where all rows share it: the kernels read a vector of length one as a scalar."""
+    constant = constant_array(offset)
+    if constant is None:
+        return pt.as_tensor(offset)
+    if constant.size == 0 or np.all(constant == constant.flat[0]):
+        return pt.as_tensor(constant.ravel()[:1] if constant.size else np.zeros(1))
+    return pt.as_tensor(constant)
+
+
+def _row_major(linear_map: LinearMap) -> np.ndarray | TensorVariable | None:
+    """All m * n values by rows, or None where symbolic values would have to be scattered."""
+    if linear_map.is_constant:
+        return linear_map.matrix().toarray().ravel()
+    m, n = linear_map.shape
+    if np.array_equal(linear_map.rows * n + linear_map.columns, np.arange(m * n)):
+        return linear_map.symbolic_values()
+    return None

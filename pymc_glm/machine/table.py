@@ -1,0 +1,99 @@
+"""The printed table of a machine: per variable its role, family, map and update."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pymc_glm.machine.machine import LatentMachine
+
+__all__ = ["machine_html", "machine_text"]
+
+VARIABLE_HEADER = ("variable", "role", "size", "update")
+FACTOR_HEADER = ("term", "family", "map", "structure")
+
+
+def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
+    """One row per free variable: name, role, size and how it is updated."""
+    rows = [
+        (variable.rv_name, "block", str(variable.size), "joint Gaussian draw")
+        for variable in machine.block
+    ]
+    rows += [
+        (hyper.rv_name, "hyperparameter", str(hyper.size), hyper.update)
+        for hyper in machine.hyperparameters
+    ]
+    rows += [(guest.rv_name, "guest", "", "another step method") for guest in machine.guests]
+    return rows
+
+
+def factor_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
+    """One row per factor: term, family, shape of the map and its structure."""
+    return [
+        (
+            factor.term,
+            factor.family.name,
+            f"{factor.linear_map.shape[0]} x {factor.linear_map.shape[1]}",
+            factor.linear_map.structure()
+            + ("" if factor.linear_map.is_constant else ", depends on other variables"),
+        )
+        for factor in machine.factors
+    ]
+
+
+def remarks(machine: LatentMachine) -> list[str]:
+    """One sentence per refusal and per guest."""
+    lines = [
+        f"{refusal.variable} is not in the block because of {refusal.term}: {refusal.reason}."
+        for refusal in machine.refused
+    ]
+    lines += [
+        f"{guest.rv_name} is left to another step method: {guest.reason}."
+        for guest in machine.guests
+    ]
+    return lines
+
+
+def machine_text(machine: LatentMachine) -> str:
+    """The machine as plain text."""
+    parts = [
+        f"Gaussian latent machine: {machine.size} unknowns in {len(machine.block)} block "
+        f"variable{'s' if len(machine.block) != 1 else ''}, {len(machine.factors)} factors",
+        _text_table(VARIABLE_HEADER, variable_rows(machine)),
+        _text_table(FACTOR_HEADER, factor_rows(machine)),
+        f"Gaussian draw: {machine.plan.reason}",
+        *remarks(machine),
+    ]
+    return "\n\n".join(parts[:4]) + "".join(f"\n{line}" for line in parts[4:])
+
+
+def machine_html(machine: LatentMachine) -> str:
+    """The machine as an HTML fragment."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in remarks(machine))
+    return (
+        '<div class="pymc-glm-machine">'
+        f"<p><strong>Gaussian latent machine</strong>: {machine.size} unknowns in the block, "
+        f"{len(machine.factors)} factors. Gaussian draw: {escape(machine.plan.reason)}</p>"
+        + _html_table(VARIABLE_HEADER, variable_rows(machine))
+        + _html_table(FACTOR_HEADER, factor_rows(machine))
+        + (f"<ul>{items}</ul>" if items else "")
+        + "</div>"
+    )
+
+
+def _text_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, tuple("-" * width for width in widths), *rows]
+    ]
+    return "\n".join(lines)
+
+
+def _html_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,98 @@
+"""Check a recognised machine against the model's own log density before it is used."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pymc_glm.exceptions import RecognitionError
+from pymc_glm.machine import BlockVariable, Factor
+from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.model_view import ModelView
+
+__all__ = ["certify"]
+
+POINTS = 5
+TOLERANCE = 1e-7
+
+
+def certify(view: ModelView, factors: list[Factor], layout: list[BlockVariable]) -> None:
+    """Compare every claimed term with its factors at random points.
+
+    A term and its factors may differ by a constant, so differences between points are compared:
+    of the block, and of every other variable. No model is sampled on the strength of a pattern
+    match alone.
+
+    Parameters
+    ----------
+    view : ModelView
+        The model.
+    factors : list of Factor
+        Its factors.
+    layout : list of BlockVariable
+        Where each variable of the block sits.
+
+    Raises
+    ------
+    RecognitionError
+        If a term and its factors disagree; the message names the term.
+    """
+    terms = [term for term in view.terms if any(factor.term == term.name for factor in factors)]
+    if not terms:
+        return
+    values = {variable.value.name: variable.value for variable in view.variables}
+    block = pt.concatenate([values[place.name].flatten() for place in layout]).astype("float64")
+    claimed = [
+        sum(_density(factor, block) for factor in factors if factor.term == term.name)
+        for term in terms
+    ]
+    model = [term.log_density for term in terms]
+    evaluate = Evaluator([*model, *claimed], list(values.values()))
+    samples = np.array([evaluate(point) for point in _random_points(view)], dtype=float)
+    expected, found = samples[:, : len(terms)], samples[:, len(terms) :]
+    for index, term in enumerate(terms):
+        _compare(term.name, expected[:, index], found[:, index])
+
+
+def _density(factor: Factor, block) -> pt.TensorVariable:
+    """The factor's log density by its matrix, not by the graph the matrix was read from."""
+    linear_map = factor.linear_map
+    products = linear_map.symbolic_values() * block[linear_map.columns]
+    response = pt.inc_subtensor(pt.zeros(factor.size)[linear_map.rows], products) + factor.offset
+    parameters = {name: pt.as_tensor(value) for name, value in factor.parameters.items()}
+    total = pt.sum(factor.family.log_density(response, **parameters))
+    return total if factor.correction is None else total + factor.correction
+
+
+def _random_points(view: ModelView) -> list[dict[str, np.ndarray]]:
+    """Points around the initial point, at several distances."""
+    rng = np.random.default_rng(20250512)
+    spreads = (0.1, 0.3, 0.7, 1.0, 1.5)[:POINTS]
+    return [
+        {
+            name: value + spread * rng.normal(size=np.shape(value))
+            if np.asarray(value).dtype.kind == "f"
+            else value
+            for name, value in view.initial_point.items()
+        }
+        for spread in spreads
+    ]
+
+
+def _compare(name: str, expected: np.ndarray, found: np.ndarray) -> None:
+    usable = np.isfinite(expected)
+    if np.count_nonzero(usable) < 3:
+        raise RecognitionError(
+            f"The log density of {name!r} is not finite at {np.count_nonzero(~usable)} of"
+            f" {expected.size} points around the initial point. Check its data and parameters, or"
+            " give the model a better initial point."
+        )
+    expected, found = expected[usable], found[usable]
+    size = np.abs(expected).max() + np.abs(found).max() + 1.0
+    gap = np.abs(np.diff(expected) - np.diff(found)).max()
+    if not gap <= TOLERANCE * size:
+        raise RecognitionError(
+            f"The recognised factors of {name!r} differ from the model's log density by {gap:.3g}"
+            " between random points. A matcher is wrong for this spelling; please report the"
+            " model, and exclude its variables from the block in the meantime."
+        )

@@ -1,0 +1,150 @@
+"""Which conditionals of a scale can be drawn exactly, given the sufficient statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pymc.distributions.continuous import FlatRV, HalfCauchyRV, HalfFlatRV, HalfStudentTRV
+from pytensor.tensor.random.basic import (
+    ExponentialRV,
+    GammaRV,
+    HalfNormalRV,
+    InvGammaRV,
+    UniformRV,
+)
+
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.exceptions import ImproperPosteriorError
+from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
+from pymc_glm.recognize.dependence import static_shape
+from pymc_glm.recognize.evaluate import Evaluator, scalar
+from pymc_glm.recognize.model_view import FreeVariable, Term
+
+__all__ = ["find_conjugate_form", "positive_form"]
+
+def find_conjugate_form(
+    variable: FreeVariable,
+    prior_terms: list[Term],
+    factors: list[Factor],
+    touched: list[int],
+    scales: tuple[ScaleDependence, ...],
+) -> ConjugateForm | None:
+    """Find the exact draw of a scale's conditional, if there is one.
+
+    Given the responses, the factors contribute theta**-a exp(-b theta**-e), with e the family's
+    power times the power of theta in the scale. Together with the prior this is a (truncated)
+    gamma density of theta**-e, a generalised inverse Gaussian density of a power of theta, or,
+    under a half-t prior, an inverse-gamma mixture.
+
+    Parameters
+    ----------
+    variable : FreeVariable
+        The scale.
+    prior_terms : list of Term
+        Block-free terms that mention it.
+    factors : list of Factor
+        All factors.
+    touched : list of int
+        Those that mention it.
+    scales : tuple of ScaleDependence
+        How they depend on it.
+
+    Returns
+    -------
+    form : ConjugateForm or None
+        None where the conditional needs a slice move.
+    """
+    exponent = _common_exponent(factors, touched, scales)
+    own = prior_terms[0] if len(prior_terms) == 1 else None
+    if exponent is None or own is None or own.distribution is None:
+        return None
+    parameters = [pt.as_tensor(p).astype("float64") for p in own.distribution.parameters]
+    if variable.size != 1 or any(np.prod(static_shape(p)) != 1 for p in parameters):
+        return None
+    scalars = [scalar(parameter) for parameter in parameters]
+    form = _form(own.distribution.op, scalars, exponent)
+    if form is None:
+        return None
+    if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
+        _refuse_improper(variable, form, sum(factors[s.factor].size * s.power for s in scales))
+    return form._replace(positive=positive_form(variable))
+
+
+def positive_form(variable: FreeVariable) -> TensorVariable:
+    """The positive quantity whose powers scale the factors: the variable, or its exponential.
+
+    A variable that PyMC samples on its own scale can scale a factor only through a positive
+    function; the exponential is the one with a closed form (``log_sigma = pm.Flat``).
+    """
+    return pt.exp(variable.value) if variable.is_linear else variable.constrained
+
+
+def _refuse_improper(variable: FreeVariable, form: ConjugateForm, exponent: float) -> None:
+    """A flat prior on a scale needs enough responses."""
+    [power] = Evaluator([form.prior["power"]], [])({})
+    if (exponent - float(power) - 1.0) / form.exponent > 0:
+        return
+    raise ImproperPosteriorError(
+        f"The posterior of {variable.name!r} is improper: its prior is flat and only"
+        f" {abs(exponent):g} responses inform it. Give it a proper prior."
+    )
+
+
+def _common_exponent(factors, touched, scales) -> float | None:
+    if not touched or len(scales) != len(touched):
+        return None
+    exponents = set()
+    for scale in scales:
+        factor = factors[scale.factor]
+        if scale.power is None or factor.family.scale_power is None:
+            return None
+        if factor.correction is not None:
+            return None
+        exponents.add(factor.family.scale_power * scale.power)
+    return exponents.pop() if len(exponents) == 1 else None
+
+
+def _form(op: object, parameters: list, exponent: float) -> ConjugateForm | None:
+    if isinstance(op, HalfFlatRV):
+        return ConjugateForm("gamma", exponent, _gamma_prior(0.0, 0.0))
+    if isinstance(op, FlatRV):
+        # Flat on the log: theta**-1 on theta itself.
+        return ConjugateForm("gamma", exponent, _gamma_prior(-1.0, 0.0))
+    if isinstance(op, InvGammaRV) and exponent == 1:
+        shape, rate = parameters
+        return ConjugateForm("gamma", exponent, _gamma_prior(-shape - 1.0, rate))
+    if isinstance(op, GammaRV | ExponentialRV):
+        shape, mean_scale = parameters if isinstance(op, GammaRV) else [pt.constant(1.0), *parameters]
+        if exponent == -1:
+            return ConjugateForm("gamma", exponent, _gamma_prior(shape - 1.0, 1.0 / mean_scale))
+        if exponent == 1:
+            return _gig_form(exponent, 1.0, shape - 1.0, 1.0 / mean_scale)
+    if isinstance(op, HalfNormalRV) and exponent == 2:
+        _, sigma = parameters
+        return _gig_form(exponent, 2.0, pt.constant(0.0), 0.5 * sigma**-2)
+    if isinstance(op, UniformRV):
+        lower, upper = parameters
+        return ConjugateForm("truncated gamma", exponent, {"lower": lower, "upper": upper})
+    if isinstance(op, HalfCauchyRV) and exponent == 2:
+        [beta] = parameters
+        return ConjugateForm("half-t", exponent, {"nu": pt.constant(1.0), "sigma": beta})
+    if isinstance(op, HalfStudentTRV) and exponent == 2:
+        nu, sigma = parameters
+        return ConjugateForm("half-t", exponent, {"nu": nu, "sigma": sigma})
+    return None
+
+
+def _gamma_prior(power: object, rate: object) -> dict:
+    """Prior theta**power exp(-rate theta**-e): adds to both exponents of the likelihood."""
+    return {"power": pt.as_tensor(power), "rate": pt.as_tensor(rate)}
+
+
+def _gig_form(exponent: float, order: float, power: object, rate: object) -> ConjugateForm:
+    """Prior theta**power exp(-rate theta**order), against exp(-b theta**-order)."""
+    return ConjugateForm(
+        "generalized inverse Gaussian",
+        exponent,
+        {"power": pt.as_tensor(power), "rate": pt.as_tensor(rate)},
+    )

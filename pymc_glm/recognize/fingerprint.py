@@ -1,0 +1,125 @@
+"""Identify a univariate log density, up to a constant, from its values at a few points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from pytensor.graph.basic import Constant
+from pytensor.graph.replace import clone_replace
+from pytensor.graph.traversal import explicit_graph_inputs
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.families import Gaussian, Laplace, StudentT
+from pymc_glm.recognize.dependence import static_shape
+from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.registry import Match, MatchRefusal
+
+__all__ = ["fingerprint"]
+
+PROBES = (-3.0, -1.5, -1.0, -0.25, 0.5, 1.0, 2.0, 4.0)
+TOLERANCE = 1e-8
+
+
+def fingerprint(
+    function: TensorVariable, probe: TensorVariable, response: TensorVariable
+) -> Match | MatchRefusal:
+    """Identify ``function(probe)`` as a Gaussian, Laplace or Student-t log density of each entry.
+
+    Parameters
+    ----------
+    function : TensorVariable
+        Elementwise in ``probe``; may depend on other variables.
+    probe : TensorVariable
+        Placeholder for the response.
+    response : TensorVariable
+        What stands in the probe's place in the model.
+
+    Returns
+    -------
+    match : Match or MatchRefusal
+        The parameters are graphs made from ``function``, so they follow the other variables. The
+        match's correction holds what the family's normaliser has and the function has not.
+    """
+    at = _Values(function, probe)
+    for candidate in (_gaussian, _laplace, _student_t):
+        parameters, shift, family = candidate(at)
+        predicted = [
+            family.log_density(value - shift, **parameters)
+            - family.log_density(-shift, **parameters)
+            for value in PROBES
+        ]
+        if at.agrees(predicted):
+            missing = at.zero - family.log_density(-shift, **parameters)
+            return Match(family, response - shift, parameters, at.repeats(missing, response))
+    return MatchRefusal("its univariate function is not one of the known families")
+
+
+class _Values:
+    """The function at constant responses, as graphs of the other variables."""
+
+    def __init__(self, function: TensorVariable, probe: TensorVariable) -> None:
+        self.function, self.probe = function, probe
+        # Length one: a parameter shared by all entries then stays a scalar.
+        self.shape = (1,) * probe.type.ndim
+        self.zero = self(0.0)
+        roots = explicit_graph_inputs([function])
+        self.others = [
+            root for root in roots if root is not probe and not isinstance(root, Constant)
+        ]
+
+    def __call__(self, value: float) -> TensorVariable:
+        return self._filled(self.function, value)
+
+    def slope(self, value: float) -> TensorVariable:
+        return self._filled(pytensor.grad(self.function.sum(), self.probe), value)
+
+    def _filled(self, graph: TensorVariable, value: float) -> TensorVariable:
+        constant = pt.constant(np.full(self.shape, value))
+        return clone_replace([graph], {self.probe: constant}, rebuild_strict=False)[0]
+
+    def repeats(self, rows: TensorVariable, response: TensorVariable) -> TensorVariable:
+        """The sum of a rowwise graph over all rows of the response."""
+        return pt.sum(pt.broadcast_to(rows, static_shape(response)))
+
+    def agrees(self, predicted: list[TensorVariable]) -> bool:
+        """Whether predicted differences from zero equal the function's, at two random points."""
+        actual = [self(value) - self.zero for value in PROBES]
+        evaluate = Evaluator([*actual, *predicted], self.others)
+        rng = np.random.default_rng(20250512)
+        for _ in range(2):
+            point = {
+                other.name: rng.normal(scale=0.5, size=other.type.shape) for other in self.others
+            }
+            values = evaluate(point)
+            pairs = zip(values[: len(PROBES)], values[len(PROBES) :], strict=True)
+            if not all(_close(a, p) for a, p in pairs):
+                return False
+        return True
+
+
+def _close(actual: np.ndarray, predicted: np.ndarray) -> bool:
+    return bool(
+        np.all(np.isfinite(predicted))
+        and np.allclose(actual, predicted, rtol=TOLERANCE, atol=TOLERANCE)
+    )
+
+
+def _gaussian(at: _Values):
+    precision = 2.0 * at.zero - at(1.0) - at(-1.0)
+    information = 0.5 * (at(1.0) - at(-1.0))
+    return {"scale": precision**-0.5}, information / precision, Gaussian()
+
+
+def _laplace(at: _Values):
+    return {"scale": 1.0 / (at.zero - at(1.0))}, pt.zeros(()), Laplace()
+
+
+def _student_t(at: _Values):
+    # phi'(t) = -(nu + 1) t / (nu s^2 + t^2) at t = 1 and 2 gives nu s^2 and then nu.
+    first, second = at.slope(1.0), at.slope(2.0)
+    ratio = second / (2.0 * first)
+    product = (4.0 * ratio - 1.0) / (1.0 - ratio)
+    nu = -first * (product + 1.0) - 1.0
+    return {"nu": nu, "scale": pt.sqrt(product / nu)}, pt.zeros(()), StudentT()

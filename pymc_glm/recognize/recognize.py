@@ -1,0 +1,138 @@
+"""From a PyMC model to its latent machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pymc.model.core import Model, modelcontext
+
+# Importing the package registers the matchers.
+import pymc_glm.recognize.matchers  # noqa: F401
+
+from pymc_glm.exceptions import RecognitionError
+from pymc_glm.gaussian import plan_gaussian
+from pymc_glm.machine import LatentMachine, Refusal
+from pymc_glm.recognize.block import find_block
+from pymc_glm.recognize.certify import certify
+from pymc_glm.recognize.factors import block_layout, build_factors
+from pymc_glm.recognize.hyperparameters import assign_roles
+from pymc_glm.recognize.model_view import ModelView, view_model
+
+__all__ = ["Recognition", "explain", "recognize"]
+
+
+class Recognition(NamedTuple):
+    """A machine and the frozen model it was read from."""
+
+    machine: LatentMachine
+    view: ModelView
+
+
+def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentMachine:
+    """Say what is recognised in a model, how each variable is updated, and what is refused.
+
+    Parameters
+    ----------
+    model : pymc.Model, optional
+        The model; the one of the context by default.
+    vars : sequence of variables or names, optional
+        Variables the block is restricted to. By default every variable that can be in it.
+
+    Returns
+    -------
+    machine : LatentMachine
+        Its ``repr`` and its HTML form are the table to read.
+
+    Raises
+    ------
+    RecognitionError
+        If no variable can be in a Gaussian block; the message says why for each.
+
+    Examples
+    --------
+    A regression with a Laplace prior::
+
+        import numpy as np
+        import pymc as pm
+        import pymc_glm
+
+        X, y = np.random.default_rng(1).normal(size=(20, 3)), np.arange(20.0)
+        with pm.Model():
+            beta = pm.Laplace("beta", 0, 1, shape=3)
+            sigma = pm.HalfNormal("sigma", 10)
+            pm.Normal("y", X @ beta, sigma, observed=y)
+            print(pymc_glm.explain())
+    """
+    return recognize(modelcontext(model), vars).machine
+
+
+def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
+    """Recognise a model's latent machine and certify it against the model's log density.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The model.
+    vars : sequence of variables or names, optional
+        Variables the block is restricted to.
+
+    Returns
+    -------
+    recognition : Recognition
+
+    Raises
+    ------
+    RecognitionError
+        If no variable can be in the block, or the certificate fails.
+    InvalidDataError
+        If data are NaN or infinite.
+    """
+    requested = None if vars is None else _names(model, vars)
+    view = view_model(model)
+    block = find_block(view, requested)
+    if not block.variables:
+        raise RecognitionError(_empty_block_message(view, block.refused))
+    layout = block_layout(block)
+    factors = build_factors(view, block, layout)
+    certify(view, factors, layout)
+    roles = assign_roles(view, block, factors, layout)
+    plan = plan_gaussian([factor.linear_map for factor in factors])
+    machine = LatentMachine(
+        block=layout,
+        factors=factors,
+        hyperparameters=roles.hyperparameters,
+        guests=roles.guests,
+        refused=block.refused,
+        plan=plan,
+    )
+    return Recognition(machine, view)
+
+
+def _names(model: Model, vars: Sequence) -> set[str]:
+    """Names of free variables, from variables, value variables or names."""
+    by_value = {value.name: rv.name for rv, value in model.rvs_to_values.items()}
+    free = {rv.name for rv in model.free_RVs}
+    names = {v if isinstance(v, str) else v.name for v in vars}
+    names = {by_value.get(name, name) for name in names}
+    unknown = sorted(names - free)
+    if unknown:
+        raise RecognitionError(
+            f"{unknown[0]!r} is not a free variable of the model. Its free variables are"
+            f" {', '.join(sorted(free))}."
+        )
+    return names
+
+
+def _empty_block_message(view: ModelView, refused: list[Refusal]) -> str:
+    reasons = [f"{r.variable} because of {r.term!r} ({r.reason})" for r in refused]
+    named = {refusal.variable for refusal in refused}
+    reasons += [
+        f"{variable.name} because its support is constrained or discrete"
+        for variable in view.variables
+        if variable.name not in named
+    ]
+    return (
+        "No variable of the model can be in a Gaussian block: " + "; ".join(reasons) + ". Use"
+        " pm.sample() for this model."
+    )

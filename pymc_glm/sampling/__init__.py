@@ -1,0 +1,5 @@
+"""Whole chains, compiled."""
+
+from pymc_glm.sampling.sample import sample
+
+__all__ = ["sample"]

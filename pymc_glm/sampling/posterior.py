@@ -1,0 +1,145 @@
+"""From the raw states of chains to a labelled DataTree like PyMC's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+
+from pymc.backends.arviz import (
+    coords_and_dims_for_inferencedata,
+    dict_to_dataset,
+    find_constants,
+    find_observations,
+)
+from pymc.model.core import Model
+from pytensor.graph.replace import vectorize_graph
+from xarray import DataTree
+
+from pymc_glm.machine import LatentMachine
+from pymc_glm.recognize.dependence import PYTHON_MODE
+
+__all__ = ["to_datatree", "value_draws"]
+
+# Bytes of value variables handed to one evaluation of deterministics and transforms.
+BATCH_BYTES = 2**25
+
+
+def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Split states into value variables.
+
+    Parameters
+    ----------
+    machine : LatentMachine
+        The machine that was sampled.
+    states : sequence of ndarray, the first of shape (..., n)
+        The block in the drawn order, then the hyperparameters, with any leading axes.
+
+    Returns
+    -------
+    draws : dict of str to ndarray
+        Value variable name to draws, with the same leading axes.
+    """
+    block, *hypers = states
+    natural = block[..., machine.plan.position]
+    draws = {
+        variable.name: natural[..., variable.positions].reshape(
+            (*block.shape[:-1], *variable.shape)
+        )
+        for variable in machine.block
+    }
+    names = [hyper.name for hyper in machine.hyperparameters]
+    return draws | dict(zip(names, hypers, strict=True))
+
+
+def to_datatree(
+    model: Model,
+    values: dict[str, np.ndarray],
+    sample_stats: dict[str, np.ndarray],
+    attributes: dict[str, object],
+    var_names: Sequence[str] | None = None,
+) -> DataTree:
+    """Label draws with the user's dims and coords.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The user's model.
+    values : dict of str to ndarray, shape (chain, draw, ...)
+        Draws of every value variable.
+    sample_stats : dict of str to ndarray, shape (chain, draw)
+        Statistics of the sampler.
+    attributes : dict
+        Attributes of the posterior group.
+    var_names : sequence of str, optional
+        Variables to keep; by default all free variables and deterministics.
+
+    Returns
+    -------
+    tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``.
+    """
+    wanted = [
+        variable
+        for variable in model.unobserved_RVs
+        if var_names is None or variable.name in var_names
+    ]
+    coords, dims = coords_and_dims_for_inferencedata(model)
+    posterior = _untransform(model, values, wanted)
+    labels = {"inference_library": pm, "coords": coords, "dims": dims}
+    groups = {
+        "posterior": dict_to_dataset(posterior, attrs=attributes, **labels),
+        "sample_stats": dict_to_dataset(sample_stats, inference_library=pm),
+    }
+    data = {"observed_data": find_observations(model), "constant_data": find_constants(model)}
+    groups |= {
+        name: dict_to_dataset(arrays, sample_dims=[], **labels)
+        for name, arrays in data.items()
+        if arrays
+    }
+    return DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
+
+
+def _untransform(model: Model, values: dict[str, np.ndarray], wanted: list) -> dict:
+    """Free variables on the user's scale, and deterministics."""
+    by_variable = {rv: model.rvs_to_values[rv].name for rv in model.free_RVs}
+    result: dict[str, np.ndarray] = {}
+    computed = []
+    for variable in wanted:
+        name = by_variable.get(variable)
+        if name is not None and model.rvs_to_transforms[variable] is None:
+            result[variable.name] = values[name]
+        else:
+            computed.append(variable)
+    if computed:
+        result |= _compute(model, values, computed)
+    return {variable.name: result[variable.name] for variable in wanted}
+
+
+def _compute(model: Model, values: dict[str, np.ndarray], computed: list) -> dict:
+    inputs = [model.rvs_to_values[rv] for rv in model.free_RVs]
+    graphs = model.replace_rvs_by_values(computed)
+    batched = {
+        value: pt.tensor(value.name, dtype=value.dtype, shape=(None, *value.type.shape))
+        for value in inputs
+    }
+    outputs = vectorize_graph(graphs, replace=batched)
+    function = pytensor.function(
+        list(batched.values()), outputs, mode=PYTHON_MODE, on_unused_input="ignore"
+    )
+    flat = [values[value.name] for value in inputs]
+    chains, draws = flat[0].shape[:2]
+    flat = [array.reshape((chains * draws, *array.shape[2:])) for array in flat]
+    size = max(1, int(BATCH_BYTES / max(1, sum(array[:1].nbytes for array in flat))))
+    batches = [
+        function(*(array[start : start + size] for array in flat))
+        for start in range(0, chains * draws, size)
+    ]
+    joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    return {
+        variable.name: array.reshape((chains, draws, *array.shape[1:]))
+        for variable, array in zip(computed, joined, strict=True)
+    }

@@ -1,0 +1,209 @@
+"""Sample a model by whole compiled chains."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+import pymc as pm
+
+from pymc.model.core import Model, modelcontext
+from pymc.progress_bar import ProgressBarOptions
+from pymc.util import get_random_generator
+from xarray import DataTree
+
+from pymc_glm.exceptions import RecognitionError, SamplingError
+from pymc_glm.machine import LatentMachine
+from pymc_glm.recognize.recognize import recognize
+from pymc_glm.sampling.chains import ChainRun, run_chains
+from pymc_glm.sampling.posterior import to_datatree, value_draws
+from pymc_glm.sampling.progress import ChainProgress
+from pymc_glm.sampling.start import StartingPoints
+from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep
+from pymc_glm.version import __version__
+
+__all__ = ["sample"]
+
+_log = logging.getLogger("pymc_glm")
+
+
+def sample(
+    draws: int = 1000,
+    tune: int = 200,
+    chains: int = 4,
+    cores: int | None = None,
+    random_seed: int | Sequence[int] | np.random.Generator | None = None,
+    model: Model | None = None,
+    *,
+    vars: Sequence | None = None,
+    scales: Literal["interweave", "plain"] = "interweave",
+    var_names: Sequence[str] | None = None,
+    progressbar: bool | ProgressBarOptions = True,
+) -> DataTree:
+    """Sample a model by exact Gibbs sweeps, whole chains compiled.
+
+    Parameters
+    ----------
+    draws : int
+        Draws to keep in each chain.
+    tune : int
+        Sweeps to discard at the start of each chain. Nothing is tuned; the sampler only has to
+        forget where it started.
+    chains : int
+        Number of chains.
+    cores : int, optional
+        Chains that run at once, as threads. By default all, up to the number of processors. The
+        draws do not depend on it.
+    random_seed : int, sequence of int, or numpy.random.Generator, optional
+        One seed, or one for each chain. Equal seeds and inputs give equal draws.
+    model : pymc.Model, optional
+        The model; the one of the context by default.
+    vars : sequence of variables or names, optional
+        Variables the Gaussian block is restricted to.
+    scales : {"interweave", "plain"}
+        Whether scales of priors also move together with the block. ``"plain"`` shows what
+        happens otherwise.
+    var_names : sequence of str, optional
+        Variables to keep in the result.
+    progressbar : bool or str
+        As in `pymc.sample`.
+
+    Returns
+    -------
+    tree : xarray.DataTree
+        ``posterior`` (with dims and coords, and deterministics), ``sample_stats``,
+        ``observed_data`` and ``constant_data``. Times, versions and seeds are attributes of the
+        posterior. An interrupted run returns the draws made so far.
+
+    Raises
+    ------
+    RecognitionError
+        If no block is recognised, or variables are left that the sweep cannot update.
+    ImproperPosteriorError
+        If the posterior of the block is improper.
+    InvalidDataError
+        If data are NaN or infinite.
+    SamplingError
+        If a sweep fails; its ``partial`` holds the draws made until then.
+
+    References
+    ----------
+    Kuric et al. (2025), arXiv:2505.12836.
+
+    Examples
+    --------
+    The level of a series under Laplace jumps::
+
+        import numpy as np
+        import pymc as pm
+        import pymc_glm
+        import pytensor.tensor as pt
+
+        y = np.repeat([0.0, 2.0, 1.0], 30) + np.random.default_rng(1).normal(size=90)
+        with pm.Model():
+            level = pm.Flat("level", shape=90)
+            pymc_glm.expert("jumps", pm.Laplace.dist(0, 0.2), pt.diff(level))
+            pm.Normal("y", level, 1.0, observed=y)
+            idata = pymc_glm.sample(random_seed=1)
+    """
+    _check_counts(draws=draws, tune=tune, chains=chains)
+    model = modelcontext(model)
+    began = time.perf_counter()
+    recognition = recognize(model, vars)
+    machine = recognition.machine
+    _refuse_guests(machine)
+    if scales == "plain":
+        machine = without_interweaving(machine)
+    elif scales != "interweave":
+        raise ValueError(f"Got scales={scales!r}. Choose 'interweave' or 'plain'.")
+    starting_points = StartingPoints(recognition)
+    rngs = _generators(random_seed, chains)
+    starts = [starting_points.draw(rng) for rng in rngs]
+    sweep = build_sweep(machine)
+    compiled = compile_sweep(sweep)
+    chain = compile_chain(sweep, compiled)
+    # No rows, no sweeps: this call compiles.
+    empty = [np.empty((0, *value.shape)) for value in starts[0]]
+    chain(np.random.default_rng(0), *starts[0], *empty, *compiled.constants)
+    compile_seconds = time.perf_counter() - began
+
+    cores = min(chains, cores or os.cpu_count() or 1)
+    progress = ChainProgress(chains, draws, tune, progressbar)
+    run = run_chains(chain, starts, rngs, compiled.constants, draws, tune, cores, progress)
+    return _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
+
+
+def without_interweaving(machine: LatentMachine) -> LatentMachine:
+    """The same machine, with each scale updated given the block alone."""
+    plain = [hyper._replace(interweaving=None) for hyper in machine.hyperparameters]
+    return machine._replace(hyperparameters=plain)
+
+
+def _check_counts(draws: int, tune: int, chains: int) -> None:
+    for name, value, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
+        if int(value) != value or value < least:
+            raise ValueError(f"Got {name}={value!r}. It must be an integer of at least {least}.")
+
+
+def _refuse_guests(machine: LatentMachine) -> None:
+    if not machine.guests:
+        return
+    reasons = "; ".join(f"{guest.rv_name} ({guest.reason})" for guest in machine.guests)
+    raise RecognitionError(
+        f"The compiled sweep cannot update {reasons}. Sample these variables by PyMC's own steps"
+        " next to ours: pm.sample(step=pymc_glm.GaussianLatentGibbs())."
+    )
+
+
+def _generators(random_seed, chains: int) -> list[np.random.Generator]:
+    if isinstance(random_seed, Sequence | np.ndarray):
+        if len(random_seed) != chains:
+            raise ValueError(
+                f"Got {len(random_seed)} seeds for {chains} chains. Pass one seed, or one for"
+                " each chain."
+            )
+        return [np.random.default_rng(seed) for seed in random_seed]
+    return get_random_generator(random_seed).spawn(chains)
+
+
+def _result(
+    model: Model, machine: LatentMachine, run: ChainRun, random_seed, compile_seconds, tune, var_names
+) -> DataTree:
+    kept = min(chain.done for chain in run.chains)
+    if run.interruption is not None and kept == 0:
+        raise run.interruption
+    states = [
+        np.stack([chain.states[i][:kept] for chain in run.chains])
+        for i in range(1 + len(machine.hyperparameters))
+    ]
+    busy = sum(chain.tuning_seconds + chain.sampling_seconds for chain in run.chains)
+    tuning_share = sum(chain.tuning_seconds for chain in run.chains) / max(busy, 1e-12)
+    attributes = {
+        "sampling_time": run.seconds * (1.0 - tuning_share),
+        "tuning_time": run.seconds * tuning_share,
+        "compile_time": compile_seconds,
+        "tuning_steps": tune,
+        "random_seed": repr(random_seed),
+        "sampler": f"pymc_glm {__version__}",
+        "pymc_version": pm.__version__,
+        "created_at": datetime.now(UTC).isoformat(),
+        "interrupted": int(run.interruption is not None),
+    }
+    stats = {"sweep_time": np.stack([chain.sweep_seconds[:kept] for chain in run.chains])}
+    tree = to_datatree(model, value_draws(machine, states), stats, attributes, var_names)
+    if run.interruption is None:
+        return tree
+    if isinstance(run.interruption, KeyboardInterrupt):
+        _log.warning("Sampling was interrupted. Returning the %d draws made in every chain.", kept)
+        return tree
+    raise SamplingError(
+        f"A sweep failed after {kept} draws in every chain: {run.interruption}. The draws made"
+        " until then are in this error's `partial`.",
+        partial=tree,
+    ) from run.interruption

@@ -1,0 +1,129 @@
+"""Where chains start: dispersed hyperparameters, and a block drawn given them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytensor.tensor as pt
+import scipy.linalg
+import scipy.sparse as sp
+
+from pytensor.tensor.variable import TensorVariable
+from scipy.sparse.linalg import splu
+
+from pymc_glm.gaussian import check_proper
+from pymc_glm.machine import Factor, LinearMap
+from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.recognize import Recognition
+
+__all__ = ["StartingPoints"]
+
+# Half-width of the uniform jitter, on the scale of the value variables, as PyMC's.
+JITTER = 1.0
+LARGEST_DENSE_START = 3000
+
+
+class StartingPoints:
+    """Draw starting states, and check first that the posterior of the block is proper.
+
+    Parameters
+    ----------
+    recognition : Recognition
+        A recognised model.
+
+    Raises
+    ------
+    ImproperPosteriorError
+        If some direction of the block is informed by no factor.
+    """
+
+    def __init__(self, recognition: Recognition) -> None:
+        self.machine, self.view = recognition
+        self._hypers = [*self.machine.hyperparameters, *self.machine.guests]
+        self._evaluate = Evaluator(
+            [graph for factor in self.machine.factors for graph in _graphs(factor)],
+            [variable.value for variable in self._hypers],
+        )
+        self.check(self.view.initial_point)
+
+    def check(self, point: dict[str, np.ndarray]) -> None:
+        """Check that the block's precision is positive definite at a point."""
+        rows = [row for row in self._rows(point) if row.linear_map.rows.size]
+        check_proper(
+            [(row.linear_map, row.values, row.precision) for row in rows],
+            [(variable.rv_name, variable.positions) for variable in self.machine.block],
+        )
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """A state: the block in the drawn order, then the hyperparameters.
+
+        Hyperparameters are jittered around the model's initial point. The block is drawn from the
+        Gaussian that each expert resembles, so that it is neither zero nor the same in all chains.
+        """
+        point = dict(self.view.initial_point)
+        hypers = []
+        for hyper in self.machine.hyperparameters:
+            jitter = rng.uniform(-JITTER, JITTER, size=hyper.shape)
+            point[hyper.name] = np.asarray(point[hyper.name] + jitter, dtype=float)
+            hypers.append(point[hyper.name])
+        block = np.empty(self.machine.size)
+        block[self.machine.plan.position] = self._draw_block(rng, point)
+        return [block, *hypers]
+
+    def _rows(self, point: dict[str, np.ndarray]) -> list[_NumericRows]:
+        values = iter(self._evaluate(point))
+        return [_numeric_rows(factor, values) for factor in self.machine.factors]
+
+    def _draw_block(self, rng: np.random.Generator, point: dict[str, np.ndarray]) -> np.ndarray:
+        rows = self._rows(point)
+        matrix = sp.vstack([row.linear_map.matrix(row.values) for row in rows]).tocsr()
+        precision = np.concatenate([row.precision for row in rows])
+        target = np.concatenate([row.location - row.offset for row in rows])
+        noise = rng.standard_normal(precision.size)
+        # The draw solves least squares for noisy targets: its covariance is the inverse of Q.
+        right = matrix.T @ (precision * target + np.sqrt(precision) * noise)
+        q = (matrix.T @ sp.diags(precision) @ matrix).tocsc()
+        if q.shape[0] <= LARGEST_DENSE_START:
+            return scipy.linalg.solve(q.toarray(), right, assume_a="pos")
+        return splu(q).solve(right)
+
+
+class _NumericRows(NamedTuple):
+    """A factor at one point, with a Gaussian in place of its expert."""
+
+    linear_map: LinearMap
+    values: np.ndarray
+    offset: np.ndarray
+    precision: np.ndarray
+    location: np.ndarray
+
+
+def _graphs(factor: Factor) -> list[TensorVariable]:
+    graphs = [factor.linear_map.symbolic_values(), pt.as_tensor(factor.offset)]
+    return graphs + [pt.as_tensor(factor.parameters[name]) for name in factor.family.parameters]
+
+
+def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
+    entries, offset = next(values), next(values)
+    parameters = {name: next(values) for name in factor.family.parameters}
+    if "scale" in parameters:
+        location, scale = 0.0, parameters["scale"]
+    else:
+        location, scale = _mixture_moments(**parameters)
+    m = factor.size
+    return _NumericRows(
+        factor.linear_map,
+        entries,
+        np.broadcast_to(offset, (m,)),
+        np.broadcast_to(scale**-2.0, (m,)),
+        np.broadcast_to(location, (m,)),
+    )
+
+
+def _mixture_moments(weights, means, scales) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.sum(weights * means, axis=-1)
+    square = np.sum(weights * (scales**2 + means**2), axis=-1)
+    return mean, np.sqrt(square - mean**2)
+

@@ -1,0 +1,129 @@
+"""Update hyperparameters given the block, with the latents integrated out."""
+
+from __future__ import annotations
+
+import pytensor.tensor as pt
+
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.families.sufficient import sufficient_statistic
+from pymc_glm.machine import ConjugateForm, Hyperparameter
+from pymc_glm.ops import KernelOp
+from pymc_glm.sweep.slice_op import slice_update
+from pymc_glm.sweep.state import SweepState
+
+__all__ = ["first_entry", "update_hyperparameter"]
+
+KERNELS = "pymc_glm.sweep.scale_kernels"
+SCALAR = (("float64", 0),)
+
+_CONJUGATE_DRAWS = {
+    "gamma": (KernelOp(f"{KERNELS}:gamma_scale", SCALAR, stochastic=True), ("power", "rate")),
+    "generalized inverse Gaussian": (
+        KernelOp(f"{KERNELS}:gig_scale", SCALAR, stochastic=True),
+        ("power", "rate"),
+    ),
+    "half-t": (KernelOp(f"{KERNELS}:half_t_scale", SCALAR, stochastic=True), ("nu", "sigma")),
+    "truncated gamma": (
+        KernelOp(f"{KERNELS}:truncated_gamma_scale", SCALAR, stochastic=True),
+        ("lower", "upper"),
+    ),
+}
+
+
+def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
+    """Update one hyperparameter given the block and the other variables.
+
+    The target is the model's own density, in which the latents are integrated out: an exact draw
+    where the conditional is known, a slice move elsewhere.
+
+    Parameters
+    ----------
+    state : SweepState
+        Changed in place.
+    hyper : Hyperparameter
+        What to update.
+    """
+    if hyper.conjugate is not None:
+        _draw_conjugate(state, hyper, hyper.conjugate)
+        return
+    current = state.values[hyper.value]
+    proposal = hyper.value.type(f"{hyper.name}_proposal")
+    target = _collapsed_target(state, hyper, proposal)
+    state.rng, updated = slice_update(state.rng, current, proposal, target)
+    state.set_value(hyper.value, updated)
+
+
+def _draw_conjugate(state: SweepState, hyper: Hyperparameter, form: ConjugateForm) -> None:
+    theta = state.at_current(form.positive)
+    power_of_theta, rate = 0.0, 0.0
+    for dependence in hyper.scales:
+        factor = state.factors[dependence.factor]
+        scale = state.parameters(factor)["scale"]
+        t = state.response(dependence.factor)
+        statistic = sufficient_statistic(factor.family, t, scale)
+        rate = rate + factor.family.rate_constant * statistic
+        power_of_theta += factor.size * dependence.power
+    rate = rate * theta**form.exponent
+    draw, names = _CONJUGATE_DRAWS[form.kind]
+    prior = [state.at_current(form.prior[name]) for name in names]
+    state.rng, theta = draw(
+        state.rng, theta, pt.constant(power_of_theta), rate, pt.constant(form.exponent), *prior
+    )
+    state.set_value(hyper.value, _value_of(hyper, form, theta, prior))
+
+
+def _value_of(
+    hyper: Hyperparameter, form: ConjugateForm, theta: TensorVariable, prior: list
+) -> TensorVariable:
+    """The value variable whose positive form is theta."""
+    if form.kind == "truncated gamma":
+        lower, upper = prior
+        value = pt.log(theta - lower) - pt.log(upper - theta)
+    else:
+        value = pt.log(theta)
+    return value.reshape(hyper.shape) if hyper.shape else value
+
+
+def _collapsed_target(
+    state: SweepState, hyper: Hyperparameter, proposal: TensorVariable
+) -> TensorVariable:
+    """Log density of the proposal given the block, the latents integrated out."""
+    changed = {hyper.value: proposal}
+    target = state.substituted(hyper.log_prior, changed)
+    through_scale = {dependence.factor for dependence in hyper.scales}
+    for index in hyper.factors:
+        factor = state.factors[index]
+        if index in through_scale and factor.family.scale_power is not None:
+            target = target + _scale_term(state, index, changed)
+        else:
+            target = target + _full_term(state, index, changed)
+        if factor.correction is not None:
+            target = target + state.substituted(factor.correction, changed)
+    return target
+
+
+def _scale_term(state: SweepState, index: int, changed) -> TensorVariable:
+    """A factor's density as a function of its scale, by the sufficient statistic."""
+    factor = state.factors[index]
+    now = state.parameters(factor)["scale"]
+    then = state.parameters(factor, changed)["scale"]
+    statistic = sufficient_statistic(factor.family, state.response(index), now)
+    log_ratio = pt.log(first_entry(then)) - pt.log(first_entry(now))
+    power = factor.family.scale_power
+    decay = factor.family.rate_constant * statistic * pt.exp(-power * log_ratio)
+    return -factor.size * log_ratio - decay
+
+
+def _full_term(state: SweepState, index: int, changed) -> TensorVariable:
+    """A factor's density, every row of it."""
+    factor = state.factors[index]
+    [variable] = changed
+    moves = state.depends(factor, variable)
+    t = state.response_at(index, changed) if moves else state.response(index)
+    return factor.family.log_density_sum(t, **state.parameters(factor, changed))
+
+
+def first_entry(scale: TensorVariable) -> TensorVariable:
+    """One entry of a scale, to see how all of it changes."""
+    return scale if scale.type.ndim == 0 else scale.flatten()[0]

@@ -1,0 +1,120 @@
+"""The rule that picks a structure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+import scipy.sparse as sp
+
+from pymc_glm.exceptions import RecognitionError
+from pymc_glm.gaussian import plan_gaussian
+from pymc_glm.gaussian.constants import constant_array
+from pymc_glm.machine import LinearMap
+
+
+def of(matrix):
+    """Make a constant map."""
+    return LinearMap.from_matrix(matrix)
+
+
+def differences(n, order=1):
+    """Differences of neighbours, sparse."""
+    matrix = sp.identity(n, format="csr")
+    for _ in range(order):
+        matrix = matrix[1:] - matrix[:-1]
+    return matrix
+
+
+def grid(side):
+    """Differences of the neighbours on a square grid."""
+    walk, identity = differences(side), sp.identity(side)
+    return sp.vstack([sp.kron(walk, identity), sp.kron(identity, walk)])
+
+
+SHUFFLE = np.random.default_rng(1).permutation(30)
+
+CASES = {
+    "identity": ([np.eye(30)], "diagonal", 0),
+    "selection twice": ([np.eye(30)[:5], 2 * np.eye(30)[3:]], "diagonal", 0),
+    "one unknown": ([np.ones((4, 1))], "diagonal", 0),
+    "no rows": ([np.zeros((0, 30)), np.eye(30)], "diagonal", 0),
+    "random walk": ([differences(30), np.eye(30)], "chain", 1),
+    "scaled walk": ([3.5 * differences(30), np.eye(30)], "chain", 1),
+    "shuffled walk": ([differences(30)[:, SHUFFLE], np.eye(30)], "chain", 1),
+    "two walks": ([sp.block_diag([differences(10), differences(20)]), np.eye(30)], "chain", 1),
+    "autoregression": ([differences(30) + 0.1 * sp.eye(29, 30), np.eye(30)], "banded", 1),
+    "sums of neighbours": ([abs(differences(30)), np.eye(30)], "banded", 1),
+    "second differences": ([differences(30, 2), np.eye(30)], "banded", 2),
+    "shuffled second": ([differences(30, 2)[:, SHUFFLE], np.eye(30)], "banded", 2),
+    "grid": ([grid(12), np.eye(144)], "banded", 12),
+    "regression": ([np.ones((50, 30)), np.eye(30)], "dense", 29),
+    "one full row": ([np.ones((1, 30)), differences(30)], "dense", 29),
+    "two coefficients": ([np.ones((50, 2)), np.eye(2)], "dense", 1),
+    "wide": ([np.ones((2, 3000)), np.eye(3000)], "dense", 2999),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rule(case):
+    """Structure, bandwidth and order."""
+    matrices, structure, bandwidth = CASES[case]
+    maps = [of(matrix) for matrix in matrices]
+    plan = plan_gaussian(maps)
+    assert (plan.structure, plan.bandwidth) == (structure, bandwidth)
+    assert sorted(plan.position) == list(range(maps[0].shape[1]))
+    assert plan.reason.startswith(f"{structure} (chosen): ") and str(plan.size) in plan.reason
+    if structure == "dense":
+        return
+    for linear_map in maps:
+        moved = linear_map.permuted(plan.position).matrix()
+        product = (moved.T @ moved).tocoo()
+        assert np.abs(product.row - product.col).max(initial=0) <= bandwidth
+
+
+def test_a_symbolic_map_is_no_chain():
+    """The rows may cease to be differences when the values change."""
+    walk = of(differences(30))
+    plan = plan_gaussian([walk._replace(values=pt.vector()), of(np.eye(30))])
+    assert plan.structure == "banded"
+
+
+@pytest.mark.parametrize("structure", ["banded", "dense"])
+def test_override(structure):
+    """A more general structure represents a chain as well."""
+    plan = plan_gaussian([of(differences(30)), of(np.eye(30))], structure)
+    assert plan.structure == structure
+    assert plan.reason.startswith(f"{structure} (as asked): 30 unknowns")
+
+
+@pytest.mark.parametrize(
+    ("matrices", "structure", "message"),
+    [
+        ([differences(9)], "diagonal", "9 unknowns is not diagonal"),
+        ([differences(9, 2)], "chain", "9 unknowns, of bandwidth 2, is not that of a chain"),
+        ([abs(differences(9))], "chain", "9 unknowns, of bandwidth 1, is not that of a chain"),
+        ([np.eye(9)], "sparse", "Got structure='sparse'"),
+        ([np.eye(9), np.eye(8)], None, r"have \[8, 9\] unknowns"),
+        ([], None, "Got 0 linear maps"),
+    ],
+)
+def test_refusals(matrices, structure, message):
+    """Each impossible request says why."""
+    with pytest.raises(ValueError, match=message):
+        plan_gaussian([of(matrix) for matrix in matrices], structure)
+
+
+def test_too_large():
+    """Sizes that need a solver which does not exist yet."""
+    full = of(sp.csr_matrix(np.ones((1, 9000))))
+    with pytest.raises(RecognitionError, match=r"9000 unknowns has bandwidth 8999, too large"):
+        plan_gaussian([full])
+    with pytest.raises(RecognitionError, match=r"the largest dense one has 8000"):
+        plan_gaussian([full], "dense")
+
+
+def test_constant_graphs():
+    """Numbers are found behind a graph; a variable is not a number."""
+    np.testing.assert_array_equal(constant_array(1 / pt.constant([1.0, 2.0]) ** 2), [1.0, 0.25])
+    assert constant_array(3) == 3.0
+    assert constant_array(2 * pt.scalar("s")) is None
