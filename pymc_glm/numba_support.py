@@ -47,7 +47,9 @@ def kernel(function: Callable) -> Callable:
         The compiled function.
     """
     CACHED_SRC_FUNCTIONS[function] = f"{function.__module__}.{function.__qualname__}-{KERNEL_HASH}"
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    # Unless told otherwise a kernel inherits PyTensor's fastmath flags from its caller: its draws
+    # would then depend on who compiled it first, and cancellation-free code could be rearranged.
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
 
 
 def compile_source(source: str, name: str, environment: dict, key: str) -> Callable:

@@ -69,6 +69,11 @@ class KernelOp(Op):
         module, name = self.kernel.split(":")
         return getattr(import_module(module), name)
 
+    def __setstate__(self, state: dict) -> None:
+        # An unpickled graph is compiled without make_node.
+        self.__dict__.update(state)
+        import_module("pymc_glm.numba_support")
+
     def make_node(self, *inputs: Variable) -> Apply:
         import_module("pymc_glm.numba_support")
         nodes = [self._as_input(value) for value in inputs]

@@ -10,7 +10,7 @@ __all__ = ["Comparison", "compare"]
 
 
 class _CallableModule(ModuleType):
-    """This package, called like the function of the same name.
+    """Package that can be called like the function of the same name.
 
     Importing the package binds the attribute ``compare`` of ``pymc_glm`` to the package, whatever
     it was bound to before; ``pymc_glm.compare(model)`` has to work all the same.

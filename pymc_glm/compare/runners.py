@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -187,22 +187,22 @@ def _look_up(sampler: str | Sampler) -> Sampler:
     return SAMPLERS[sampler]
 
 
-def _gibbs(*, progressbar: bool, **budget: object) -> DataTree:
+def _gibbs(*, progressbar: bool, **budget: Any) -> DataTree:
     from pymc_glm.sampling import sample
 
     return sample(progressbar=progressbar, **budget)
 
 
-def _nuts(*, progressbar: bool, **budget: object) -> DataTree:
+def _nuts(*, progressbar: bool, **budget: Any) -> DataTree:
     return _pymc_sample(progressbar, nuts_sampler="pymc", **budget)
 
 
-def _nutpie(*, progressbar: bool, **budget: object) -> DataTree:
+def _nutpie(*, progressbar: bool, **budget: Any) -> DataTree:
     # The gradients of warm-up tell how long it took; nutpie has no time stamps.
     return _pymc_sample(progressbar, nuts_sampler="nutpie", discard_tuned_samples=False, **budget)
 
 
-def _mala(*, progressbar: bool, model: Model, **budget: object) -> DataTree:
+def _mala(*, progressbar: bool, model: Model, **budget: Any) -> DataTree:
     from pymc_glm.step_methods import MALA
 
     with model:
@@ -210,7 +210,7 @@ def _mala(*, progressbar: bool, model: Model, **budget: object) -> DataTree:
     return _pymc_sample(progressbar, model=model, step=step, **budget)
 
 
-def _pymc_sample(progressbar: bool, **options: object) -> DataTree:
+def _pymc_sample(progressbar: bool, **options: Any) -> DataTree:
     import pymc as pm
 
     # The checks are made again for all samplers alike; here they would only cost time.

@@ -25,7 +25,7 @@ from pymc_glm.sampling.chains import ChainRun, run_chains
 from pymc_glm.sampling.posterior import to_datatree, value_draws
 from pymc_glm.sampling.progress import ChainProgress
 from pymc_glm.sampling.start import StartingPoints
-from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep
+from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep, with_scales
 from pymc_glm.version import __version__
 
 __all__ = ["sample"]
@@ -116,12 +116,8 @@ def sample(
     model = modelcontext(model)
     began = time.perf_counter()
     recognition = recognize(model, vars)
-    machine = recognition.machine
+    machine = with_scales(recognition.machine, scales)
     _refuse_guests(machine)
-    if scales == "plain":
-        machine = without_interweaving(machine)
-    elif scales != "interweave":
-        raise ValueError(f"Got scales={scales!r}. Choose 'interweave' or 'plain'.")
     starting_points = StartingPoints(recognition)
     rngs = _generators(random_seed, chains)
     starts = [starting_points.draw(rng) for rng in rngs]
@@ -137,12 +133,6 @@ def sample(
     progress = ChainProgress(chains, draws, tune, progressbar)
     run = run_chains(chain, starts, rngs, compiled.constants, draws, tune, cores, progress)
     return _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
-
-
-def without_interweaving(machine: LatentMachine) -> LatentMachine:
-    """The same machine, with each scale updated given the block alone."""
-    plain = [hyper._replace(interweaving=None) for hyper in machine.hyperparameters]
-    return machine._replace(hyperparameters=plain)
 
 
 def _check_counts(draws: int, tune: int, chains: int) -> None:

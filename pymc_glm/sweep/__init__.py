@@ -2,5 +2,13 @@
 
 from pymc_glm.sweep.build import SweepGraph, build_sweep
 from pymc_glm.sweep.compile import CompiledSweep, compile_chain, compile_sweep
+from pymc_glm.sweep.scales import with_scales
 
-__all__ = ["CompiledSweep", "SweepGraph", "build_sweep", "compile_chain", "compile_sweep"]
+__all__ = [
+    "CompiledSweep",
+    "SweepGraph",
+    "build_sweep",
+    "compile_chain",
+    "compile_sweep",
+    "with_scales",
+]
