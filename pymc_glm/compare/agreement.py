@@ -35,7 +35,8 @@ class Agreement:
         The coordinates.
     z : mapping of str to ndarray, shape (p, 4)
         Difference from the reference in joint Monte Carlo standard errors, for the mean and the
-        5%, 50% and 95% quantiles. NaN where a sampler's draws never change.
+        5%, 50% and 95% quantiles; positive where the sampler's are larger. NaN where a sampler's
+        draws never change.
     threshold : float
         Two-sided Bonferroni bound on the absolute differences, family-wise level 1e-3 over all
         coordinates, statistics and samplers.
@@ -186,7 +187,8 @@ def _quantile_differences(
     variance = pooled * (1.0 - pooled) * inverse_sizes
     # A discrete variable can have every draw of both samplers at or below the quantile.
     variance[variance == 0.0] = 1.0
-    return (below_first - below_second) / np.sqrt(variance)
+    # The larger the quantile of a sampler, the fewer of its draws lie below the pooled one.
+    return (below_second - below_first) / np.sqrt(variance)
 
 
 def _total(tree: DataTree) -> int:

@@ -85,12 +85,14 @@ def agreement_plot(agreement: Agreement, order: Sequence[str]) -> bytes:
                     bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8},
                 )
         furthest = max(furthest, 0.0 if np.isnan(worst) else worst)
+    margin = 1.25
     if furthest > 3.0 * bound:
         axes.set_xscale("symlog", linthresh=bound, linscale=2.0)
+        margin = 2.0
         ticks_at = [-furthest, -bound, 0.0, bound, furthest]
         axes.set_xticks(ticks_at, [f"{tick:.0f}" for tick in ticks_at])
         axes.set_xticks([], minor=True)
-    axes.set_xlim(-1.3 * furthest, 1.3 * furthest)
+    axes.set_xlim(-margin * furthest, margin * furthest)
     axes.set_ylim(rows - 0.4, -0.8)
     axes.set_yticks([row for row, _ in ticks], [text for _, text in ticks])
     axes.set_xlabel(

@@ -21,10 +21,11 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem;
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
 caption { text-align: left; color: #444; padding-bottom: .3rem; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right;
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: top; }
-th[scope=row] { text-align: left; font-weight: normal; min-width: 9rem; }
-td.text, th.text { text-align: left; }
+th[scope=row] { font-weight: normal; min-width: 9rem; }
+.numbers td, .numbers th { text-align: right; }
+.numbers td.text, .numbers th.text, .numbers th[scope=row] { text-align: left; }
 .note { font-size: .92rem; margin: .5rem 0; }
 td small { display: block; color: #444; }
 .figures { display: grid; gap: 1rem;
@@ -32,7 +33,7 @@ td small { display: block; color: #444; }
 figure { margin: 0; } img { max-width: 100%; height: auto; display: block; }
 .single { max-width: 42rem; }
 dt { font-weight: 600; margin-top: .7rem; } dd { margin-left: 0; }
-.card td, .card th { text-align: left; overflow-wrap: anywhere; }
+.card td, .card th { overflow-wrap: anywhere; }
 .card th { min-width: 6rem; }
 @media (max-width: 32rem) {
   table { font-size: .84rem; } th, td { padding: .25rem .3rem; } th[scope=row] { min-width: 6rem; }

@@ -118,7 +118,7 @@ def _table(comparison: Comparison) -> str:
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in summaries)
     count = len(comparison.layout.labels) - len(comparison.constant)
     return (
-        '<div class="wide" tabindex="0"><table>'
+        '<div class="wide" tabindex="0"><table class="numbers">'
         f"<caption>Over {count} coordinates; the worst one is named.</caption>"
         f'<thead><tr><th scope="row">sampler</th>{names}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -159,7 +159,7 @@ def _agreement(comparison: Comparison) -> str:
         + f"; bound {differences.threshold:.1f}."
     )
     return (
-        '<div class="wide" tabindex="0"><table>'
+        '<div class="wide" tabindex="0"><table class="numbers">'
         f"<caption>Largest difference from {reference}, in joint Monte Carlo standard errors; "
         f"bound {differences.threshold:.1f}, family-wise level 1 in 1000.</caption>"
         '<thead><tr><th scope="row">sampler</th><th scope="col">difference</th>'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -179,11 +179,13 @@ def tabulate(summaries: Mapping[str, Summary]) -> DataFrame:
     return frame.astype({"divergences": "Int64"})
 
 
-def _extreme(values: np.ndarray, labels: tuple[str, ...], pick: object) -> tuple[float, str]:
+def _extreme(
+    values: np.ndarray, labels: tuple[str, ...], pick: Callable[..., Any]
+) -> tuple[float, str]:
     """Return the extreme value and its label; NaN and no label where every value is NaN."""
     if np.isnan(values).all():
         return float("nan"), ""
-    index = int(pick(values))  # type: ignore[operator]
+    index = int(pick(values))
     return float(values[index]), labels[index]
 
 

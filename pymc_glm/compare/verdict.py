@@ -155,7 +155,7 @@ def _cautions(
         if name not in converged
     ]
     cautions += [
-        f"{name} may have missed a region: {summary.divergences} of its draws were divergent."
+        f"{name} may have missed a region (divergent draws: {summary.divergences})."
         for name, summary in summaries.items()
         if summary.divergences
     ]

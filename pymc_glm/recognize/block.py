@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.machine import Refusal
 from pymc_glm.recognize.affine import AffinityReport, NotAffineError, pullback_conflicts
+from pymc_glm.recognize.dependence import value_ancestors
 from pymc_glm.recognize.linearize import linearize
 from pymc_glm.recognize.model_view import FreeVariable, ModelView, Term
 from pymc_glm.recognize.potentials import match_potential
@@ -58,7 +58,7 @@ class _Search:
         self.view = view
         self.refused: list[Refusal] = []
         self.candidates: list[FreeVariable] = []
-        self.distributions: dict[str, list[Match] | MatchRefusal] = {}
+        self.found: dict[tuple, list[Match] | MatchRefusal] = {}
         for variable in view.variables:
             self._admit(variable, requested)
 
@@ -87,12 +87,16 @@ class _Search:
         self.candidates = [other for other in self.candidates if other is not variable]
 
     def matches_of(self, term: Term) -> list[Match] | MatchRefusal:
-        if term.distribution is None:
-            return match_potential(term.log_density, self.values)
-        if term.name not in self.distributions:
-            op, parameters, value = term.distribution
-            self.distributions[term.name] = match_distribution(op, parameters, value)
-        return self.distributions[term.name]
+        # What a potential is depends on which of its variables may be in the block.
+        candidates = [value for value in self.values if value in term.touches]
+        key = (term.name, frozenset(candidates) if term.distribution is None else None)
+        if key not in self.found:
+            if term.distribution is None:
+                self.found[key] = match_potential(term.log_density, candidates)
+            else:
+                op, parameters, value = term.distribution
+                self.found[key] = match_distribution(op, parameters, value)
+        return self.found[key]
 
     def remove_one_round(self) -> bool:
         """Remove variables for one kind of reason; return whether anything was removed."""
@@ -124,7 +128,7 @@ class _Search:
     def _mentioned(self, graph: TensorVariable | np.ndarray) -> list[TensorVariable]:
         if isinstance(graph, np.ndarray):
             return []
-        known = set(ancestors([graph]))
+        known = value_ancestors(graph)
         return [value for value in self.values if value in known]
 
     def _remove_not_affine(self) -> None:

@@ -37,13 +37,16 @@ def certify(view: ModelView, factors: list[Factor], layout: list[BlockVariable])
     RecognitionError
         If a term and its factors disagree; the message names the term.
     """
-    terms = [term for term in view.terms if any(factor.term == term.name for factor in factors)]
-    if not terms:
-        return
     values = {variable.value.name: variable.value for variable in view.variables}
+    places = {values[place.name] for place in layout}
+    # A term without factors is claimed to be constant.
+    terms = [term for term in view.terms if places & term.touches]
     block = pt.concatenate([values[place.name].flatten() for place in layout]).astype("float64")
     claimed = [
-        sum(_density(factor, block) for factor in factors if factor.term == term.name)
+        sum(
+            (_density(factor, block) for factor in factors if factor.term == term.name),
+            start=pt.constant(0.0),
+        )
         for term in terms
     ]
     model = [term.log_density for term in terms]

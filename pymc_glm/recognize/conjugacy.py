@@ -57,7 +57,7 @@ def find_conjugate_form(
         None where the conditional needs a slice move.
     """
     exponent = _common_exponent(factors, touched, scales)
-    own = prior_terms[0] if len(prior_terms) == 1 else None
+    own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
     if exponent is None or own is None or own.distribution is None:
         return None
     parameters = [pt.as_tensor(p).astype("float64") for p in own.distribution.parameters]

@@ -155,7 +155,7 @@ def evaluate(variables: Iterable[Variable]) -> list:
     if pending:
         roots = [v for v in explicit_graph_inputs(pending) if not isinstance(v, Constant)]
         zeros: dict[Variable, Variable] = {v: zeros_for(v) for v in roots}
-        replaced = graph_replace(pending, zeros, strict=False)
+        replaced = graph_replace(expand(pending), zeros, strict=False)
         function = pytensor.function([], replaced, mode=PYTHON_MODE)
         computed = dict(zip(pending, function(), strict=True))
     return [v.data if isinstance(v, Constant) else computed[v] for v in variables]

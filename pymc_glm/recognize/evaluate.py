@@ -10,7 +10,7 @@ import pytensor
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.recognize.dependence import PYTHON_MODE, value_ancestors
+from pymc_glm.recognize.dependence import PYTHON_MODE, expand, value_ancestors
 
 __all__ = ["Evaluator", "depends_on", "scalar"]
 
@@ -33,8 +33,10 @@ class Evaluator:
 
     def __init__(self, graphs: Sequence[Variable], variables: Sequence[Variable]) -> None:
         self._names = [variable.name for variable in variables]
+        # Ops made of a graph would be compiled in C. Assertions would raise where a random point
+        # is outside the support; without them the values there are NaN or infinite.
         self._function = pytensor.function(
-            list(variables), list(graphs), mode=PYTHON_MODE, on_unused_input="ignore"
+            list(variables), expand(graphs), mode=PYTHON_MODE, on_unused_input="ignore"
         )
 
     def __call__(self, point: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -11,8 +11,8 @@ from pymc_glm.exceptions import RecognitionError
 from pymc_glm.machine import BlockVariable, Factor, LinearMap
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.block import Block
-from pymc_glm.recognize.dependence import static_shape
-from pymc_glm.recognize.evaluate import Evaluator, depends_on, scalar
+from pymc_glm.recognize.dependence import evaluate, static_shape
+from pymc_glm.recognize.evaluate import depends_on, scalar
 from pymc_glm.recognize.linearize import linearize
 from pymc_glm.recognize.model_view import ModelView
 from pymc_glm.recognize.registry import Match
@@ -115,7 +115,9 @@ def _flatten(parameter, name: str, shape: tuple[int, ...], others, term: str):
 def _numbers_where_possible(graph: TensorVariable, others) -> np.ndarray | TensorVariable:
     if depends_on(graph, others):
         return graph
-    return Evaluator([graph.astype("float64")], [])({})[0]
+    # Other variables may still enter through their shapes.
+    [value] = evaluate([graph.astype("float64")])
+    return np.asarray(value)
 
 
 def _refuse_bad_parameter(value: np.ndarray, name: str, term: str) -> None:

@@ -20,6 +20,7 @@ __all__ = ["fingerprint"]
 
 PROBES = (-3.0, -1.5, -1.0, -0.25, 0.5, 1.0, 2.0, 4.0)
 TOLERANCE = 1e-8
+PLACEHOLDER = "_response"
 
 
 def fingerprint(
@@ -45,13 +46,10 @@ def fingerprint(
     at = _Values(function, probe)
     for candidate in (_gaussian, _laplace, _student_t):
         parameters, shift, family = candidate(at)
-        predicted = [
-            family.log_density(value - shift, **parameters)
-            - family.log_density(-shift, **parameters)
-            for value in PROBES
-        ]
+        at_zero = family.log_density(-shift, **parameters)
+        predicted = family.log_density(at.placeholder - shift, **parameters) - at_zero
         if at.agrees(predicted):
-            missing = at.zero - family.log_density(-shift, **parameters)
+            missing = at.zero - at_zero
             return Match(family, response - shift, parameters, at.repeats(missing, response))
     return MatchRefusal("its univariate function is not one of the known families")
 
@@ -63,6 +61,7 @@ class _Values:
         self.function, self.probe = function, probe
         # Length one: a parameter shared by all entries then stays a scalar.
         self.shape = (1,) * probe.type.ndim
+        self.placeholder = pt.tensor(PLACEHOLDER, dtype=probe.dtype, shape=self.shape)
         self.zero = self(0.0)
         roots = explicit_graph_inputs([function])
         self.others = [
@@ -83,19 +82,21 @@ class _Values:
         """The sum of a rowwise graph over all rows of the response."""
         return pt.sum(pt.broadcast_to(rows, static_shape(response)))
 
-    def agrees(self, predicted: list[TensorVariable]) -> bool:
-        """Whether predicted differences from zero equal the function's, at two random points."""
-        actual = [self(value) - self.zero for value in PROBES]
-        evaluate = Evaluator([*actual, *predicted], self.others)
+    def agrees(self, predicted: TensorVariable) -> bool:
+        """Whether a predicted difference from zero equals the function's, at random points."""
+        [here] = clone_replace(
+            [self.function], {self.probe: self.placeholder}, rebuild_strict=False
+        )
+        evaluate = Evaluator([here - self.zero, predicted], [*self.others, self.placeholder])
         rng = np.random.default_rng(20250512)
         for _ in range(2):
             point = {
                 other.name: rng.normal(scale=0.5, size=other.type.shape) for other in self.others
             }
-            values = evaluate(point)
-            pairs = zip(values[: len(PROBES)], values[len(PROBES) :], strict=True)
-            if not all(_close(a, p) for a, p in pairs):
-                return False
+            for value in PROBES:
+                point[PLACEHOLDER] = np.full(self.shape, value)
+                if not _close(*evaluate(point)):
+                    return False
         return True
 
 

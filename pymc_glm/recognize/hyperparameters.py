@@ -88,6 +88,9 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
     log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]
     scales = _scale_dependences(view, variable, factors, touched)
+    conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
+    if conjugate is not None and not _is_logarithm(view, variable, conjugate):
+        conjugate = None
     return Hyperparameter(
         name=variable.value.name,
         rv_name=variable.name,
@@ -96,7 +99,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         log_prior=log_prior,
         factors=tuple(touched),
         scales=scales,
-        conjugate=find_conjugate_form(variable, prior_terms, factors, touched, scales),
+        conjugate=conjugate,
         interweaving=find_interweaving(factors, touched, scales, layout),
     )
 
@@ -136,7 +139,7 @@ def _probe_scaling(view, variable, scale) -> tuple[bool, float | None]:
     evaluate = Evaluator([scale, positive_form(variable)], others)
     rng = np.random.default_rng(20250512)
     point = {
-        name: np.asarray(value + 0.1 * rng.normal(size=np.shape(value)))
+        name: value + 0.1 * rng.normal(size=np.shape(value)) if value.dtype.kind == "f" else value
         for name, value in view.initial_point.items()
     }
     shifts = (0.0, 0.37, -0.61, 0.9)
@@ -147,6 +150,16 @@ def _probe_scaling(view, variable, scale) -> tuple[bool, float | None]:
     if not np.all(np.isfinite(changes)) or np.ptp(changes, axis=1).max(initial=0.0) > 1e-9:
         return False, None
     return True, _power(np.array([sample[1].item() for sample in samples]), changes[:, 0])
+
+
+def _is_logarithm(view, variable: FreeVariable, form: ConjugateForm) -> bool:
+    """Whether the value variable is the one that the exact draw is turned into."""
+    inverse = value_of(form.positive, form.kind, form.prior)
+    others = [other.value for other in view.variables]
+    evaluate = Evaluator([inverse], others)
+    points = [np.full(variable.shape, number) for number in (-0.7, 0.2, 1.1)]
+    values = [evaluate({**view.initial_point, variable.value.name: point})[0] for point in points]
+    return bool(np.allclose(np.ravel(values), np.ravel(points), rtol=1e-8, atol=1e-8))
 
 
 def _power(positive: np.ndarray, log_changes: np.ndarray) -> float | None:

@@ -49,6 +49,10 @@ def find_interweaving(
     """
     if not touched or len(scales) != len(touched):
         return None
+    powers = {scale.power for scale in scales}
+    if len(scales) > 1 and (None in powers or len(powers) > 1):
+        # The responses of the factors would not grow alike.
+        return None
     scaled = [factors[index] for index in touched]
     if not all(factor.linear_map.is_constant for factor in scaled):
         return None

@@ -14,28 +14,31 @@ import numpy as np
 
 from threadpoolctl import threadpool_limits
 
+from pymc_glm.sampling.memory import empty_draws
 from pymc_glm.sampling.progress import ChainProgress
 
-__all__ = ["ChainDraws", "ChainRun", "run_chains"]
+__all__ = ["ChainRun", "run_chains"]
 
 # Long enough that the loop around chunks costs nothing, short enough for a lively bar.
 CHUNK_SECONDS = 0.15
 FIRST_CHUNK = 10
 
 
-class ChainDraws(NamedTuple):
-    """What one chain drew.
+class ChainRun(NamedTuple):
+    """What all chains drew.
 
     Attributes
     ----------
-    states : list of ndarray, each of shape (draws, ...)
+    states : list of ndarray, each of shape (chains, done, ...)
         The block in the drawn order, then the hyperparameters.
-    sweep_seconds : ndarray, shape (draws,)
+    sweep_seconds : ndarray, shape (chains, done)
         Seconds per sweep, averaged over the chunk a draw belongs to.
     done : int
-        Number of draws made.
+        Number of draws made in every chain.
     tuning_seconds, sampling_seconds : float
-        Time spent in each phase.
+        Wall time of each phase.
+    interruption : BaseException or None
+        What ended the run early, if anything did.
     """
 
     states: list[np.ndarray]
@@ -43,13 +46,6 @@ class ChainDraws(NamedTuple):
     done: int
     tuning_seconds: float
     sampling_seconds: float
-
-
-class ChainRun(NamedTuple):
-    """What all chains drew, the wall time, and what ended the run early, if anything did."""
-
-    chains: list[ChainDraws]
-    seconds: float
     interruption: BaseException | None
 
 
@@ -89,12 +85,13 @@ def run_chains(
     """
     stop = threading.Event()
     reports: queue.SimpleQueue = queue.SimpleQueue()
+    interruption: BaseException | None = None
+    began = time.perf_counter()
+    buffers = [empty_draws((len(starts), draws, *np.shape(value))) for value in starts[0]]
     workers = [
-        _Worker(index, chain, start, rng, constants, draws, tune, stop, reports)
+        _Worker(index, chain, start, rng, constants, tune, buffers, stop, reports)
         for index, (start, rng) in enumerate(zip(starts, rngs, strict=True))
     ]
-    began = time.perf_counter()
-    interruption: BaseException | None = None
     # One BLAS thread for each chain: more would fight over the cores.
     with threadpool_limits(1, "blas"), progress, ThreadPoolExecutor(cores) as executor:
         futures = [executor.submit(worker.run) for worker in workers]
@@ -103,10 +100,32 @@ def run_chains(
                 _show_until_finished(reports, progress)
         except KeyboardInterrupt as interrupt:
             interruption = interrupt
-        stop.set()
+        finally:
+            stop.set()
+    seconds = time.perf_counter() - began
     for future in futures:
         interruption = interruption or future.exception()
-    return ChainRun([worker.result() for worker in workers], time.perf_counter() - began, interruption)
+    return _gather(workers, buffers, seconds, interruption)
+
+
+def _gather(
+    workers: list[_Worker],
+    buffers: list[np.ndarray],
+    seconds: float,
+    interruption: BaseException | None,
+) -> ChainRun:
+    done = min(worker.done for worker in workers)
+    tuning = sum(worker.seconds["tune"] for worker in workers)
+    busy = tuning + sum(worker.seconds["draw"] for worker in workers)
+    tuning_share = tuning / max(busy, 1e-12)
+    return ChainRun(
+        states=[buffer[:, :done] for buffer in buffers],
+        sweep_seconds=np.stack([worker.sweep_seconds[:done] for worker in workers]),
+        done=done,
+        tuning_seconds=seconds * tuning_share,
+        sampling_seconds=seconds * (1.0 - tuning_share),
+        interruption=interruption,
+    )
 
 
 def _show_until_finished(reports: queue.SimpleQueue, progress: ChainProgress) -> None:
@@ -121,13 +140,25 @@ def _show_until_finished(reports: queue.SimpleQueue, progress: ChainProgress) ->
 class _Worker:
     """One chain: its buffers, its state and its clock."""
 
-    def __init__(self, index, chain, start, rng, constants, draws, tune, stop, reports) -> None:
+    def __init__(
+        self,
+        index: int,
+        chain: Callable,
+        start: list[np.ndarray],
+        rng: np.random.Generator,
+        constants: tuple[np.ndarray, ...],
+        tune: int,
+        buffers: list[np.ndarray],
+        stop: threading.Event,
+        reports: queue.SimpleQueue,
+    ) -> None:
         self.index, self.chain, self.rng, self.constants = index, chain, rng, constants
         self.state = [np.array(value, dtype=float, order="C") for value in start]
-        self.draws, self.tune = draws, tune
+        self.tune = tune
+        self.buffers = [buffer[index] for buffer in buffers]
+        self.draws = len(self.buffers[0])
         self.stop, self.reports = stop, reports
-        self.buffers = [np.empty((draws, *value.shape)) for value in self.state]
-        self.sweep_seconds = np.zeros(draws)
+        self.sweep_seconds = np.zeros(self.draws)
         self.done = 0
         self.seconds = {"tune": 0.0, "draw": 0.0}
         self.chunk = FIRST_CHUNK
@@ -167,12 +198,3 @@ class _Worker:
         self.chunk = max(1, min(100_000, int(size * CHUNK_SECONDS / max(seconds, 1e-9))))
         self.reports.put((self.index, size, seconds))
         return seconds
-
-    def result(self) -> ChainDraws:
-        return ChainDraws(
-            [buffer[: self.done] for buffer in self.buffers],
-            self.sweep_seconds[: self.done],
-            self.done,
-            self.seconds["tune"],
-            self.seconds["draw"],
-        )

@@ -44,7 +44,9 @@ def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[st
         Value variable name to draws, with the same leading axes.
     """
     block, *hypers = states
-    natural = block[..., machine.plan.position]
+    position = machine.plan.position
+    is_natural = np.array_equal(position, np.arange(position.size))
+    natural = block if is_natural else block[..., position]
     draws = {
         variable.name: natural[..., variable.positions].reshape(
             (*block.shape[:-1], *variable.shape)

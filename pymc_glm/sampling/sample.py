@@ -165,18 +165,12 @@ def _generators(random_seed, chains: int) -> list[np.random.Generator]:
 def _result(
     model: Model, machine: LatentMachine, run: ChainRun, random_seed, compile_seconds, tune, var_names
 ) -> DataTree:
-    kept = min(chain.done for chain in run.chains)
+    kept = run.done
     if run.interruption is not None and kept == 0:
         raise run.interruption
-    states = [
-        np.stack([chain.states[i][:kept] for chain in run.chains])
-        for i in range(1 + len(machine.hyperparameters))
-    ]
-    busy = sum(chain.tuning_seconds + chain.sampling_seconds for chain in run.chains)
-    tuning_share = sum(chain.tuning_seconds for chain in run.chains) / max(busy, 1e-12)
     attributes = {
-        "sampling_time": run.seconds * (1.0 - tuning_share),
-        "tuning_time": run.seconds * tuning_share,
+        "sampling_time": run.sampling_seconds,
+        "tuning_time": run.tuning_seconds,
         "compile_time": compile_seconds,
         "tuning_steps": tune,
         "random_seed": repr(random_seed),
@@ -185,8 +179,8 @@ def _result(
         "created_at": datetime.now(UTC).isoformat(),
         "interrupted": int(run.interruption is not None),
     }
-    stats = {"sweep_time": np.stack([chain.sweep_seconds[:kept] for chain in run.chains])}
-    tree = to_datatree(model, value_draws(machine, states), stats, attributes, var_names)
+    stats = {"sweep_time": run.sweep_seconds}
+    tree = to_datatree(model, value_draws(machine, run.states), stats, attributes, var_names)
     if run.interruption is None:
         return tree
     if isinstance(run.interruption, KeyboardInterrupt):

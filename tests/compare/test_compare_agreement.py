@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from scipy.stats import chi2, norm
-from synthetic_draws import ar1, tree_of
 
 from pymc_glm.compare import Comparison
 from pymc_glm.compare.agreement import FAMILY_WISE_LEVEL, STATISTICS
@@ -43,9 +42,11 @@ def test_shifted_mean_is_found_and_named(chains):
     assert row["parameter"] == "beta[0]"
     assert row["max_z"] > 5.0
     assert row["at_mean"] == "beta[0]"
+    ((sampler, z),) = result.differences.z.items()
+    assert (z[0] > 5.0).all() if sampler == "b" else (z[0] < -5.0).all()
 
 
-def test_wrong_spread_is_found_by_quantiles_only():
+def test_wrong_spread_is_found_by_quantiles_only(ar1, tree_of):
     rng = np.random.default_rng(SEED)
     draws = ar1(rng, 4, 2, 2000, 0.0)
     other = ar1(rng, 4, 2, 2000, 0.0)
@@ -68,7 +69,7 @@ def test_samplers_of_different_length_are_compared(chains):
     assert result.agreement.loc["short", "ok"]
 
 
-def test_discrete_variables_agree():
+def test_discrete_variables_agree(tree_of):
     rng = np.random.default_rng(SEED)
     trees = {
         name: tree_of({"k": (rng.random((2, 1000)) < 0.3).astype(np.int64)}) for name in ("a", "b")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from arviz_stats.base import array_stats
-from synthetic_draws import ar1, tree_of
 
 from pymc_glm.compare import diagnostics
 from pymc_glm.compare.diagnostics import autocovariance, diagnose, diagnose_array
@@ -31,16 +30,16 @@ def assert_as_arviz(draws):
 @pytest.mark.parametrize("rho", [-0.7, 0.0, 0.9, 0.9999])
 @pytest.mark.parametrize("chains", [1, 2, 3])
 @pytest.mark.parametrize("draws", [4, 5, 8, 9, 101, 600])
-def test_equals_arviz(rho, chains, draws):
+def test_equals_arviz(rho, chains, draws, ar1):
     assert_as_arviz(ar1(np.random.default_rng(SEED), 6, chains, draws, rho))
 
 
 @pytest.mark.parametrize("transform", [np.round, lambda x: (x > 1.0).astype(float)])
-def test_equals_arviz_with_ties(transform):
+def test_equals_arviz_with_ties(transform, ar1):
     assert_as_arviz(transform(ar1(np.random.default_rng(SEED), 20, 2, 300, 0.5)))
 
 
-def test_equals_arviz_where_proposals_are_rejected():
+def test_equals_arviz_where_proposals_are_rejected(ar1):
     rng = np.random.default_rng(SEED)
     draws = ar1(rng, 10, 2, 400, 0.3)
     keep = np.maximum.accumulate(np.where(rng.random((2, 400)) < 0.5, np.arange(400), 0), axis=1)
@@ -48,7 +47,7 @@ def test_equals_arviz_where_proposals_are_rejected():
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
-def test_autoregression_has_known_size(rho):
+def test_autoregression_has_known_size(rho, ar1):
     p, chains, length = 200, 4, 2000
     found = diagnose_array(ar1(np.random.default_rng(SEED), p, chains, length, rho))
     known = chains * length * (1.0 - rho) / (1.0 + rho)
@@ -102,7 +101,7 @@ def test_blocks_do_not_change_the_result(monkeypatch, chains):
     np.testing.assert_array_equal(whole.ess_bulk, diagnose(tree, layout).ess_bulk)
 
 
-def test_labels_use_coordinates():
+def test_labels_use_coordinates(tree_of):
     values = np.random.default_rng(SEED).standard_normal((2, 10, 3, 2))
     tree = tree_of(
         {"beta": values[..., 0], "gamma": values, "tau": values[..., 0, 0]},
@@ -123,7 +122,7 @@ def test_labels_use_coordinates():
     np.testing.assert_array_equal(blocks[6], values[:, :, 1, 1])
 
 
-def test_missing_variable_is_named(chains):
+def test_missing_variable_is_named(chains, tree_of):
     trees = {"a": chains(1), "b": tree_of({"tau": np.zeros((2, 10))})}
     with pytest.raises(ValueError, match=r"Sampler 'b' returned no draws of 'beta'.*var_names"):
         Layout.of(trees)
@@ -134,6 +133,6 @@ def test_different_shapes_are_refused(chains):
         Layout.of({"a": chains(1, p=5), "b": chains(1, p=4)})
 
 
-def test_nothing_to_compare_is_refused():
+def test_nothing_to_compare_is_refused(tree_of):
     with pytest.raises(ValueError, match=r"hold no coordinate to compare\. Pass var_names"):
         Layout.of({"a": tree_of({"empty": np.zeros((2, 10, 0))})})

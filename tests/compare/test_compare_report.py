@@ -7,8 +7,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from synthetic_draws import tree_of
-
 from pymc_glm.compare import Comparison, report
 from pymc_glm.compare.timing import Timing
 
@@ -124,7 +122,7 @@ def test_disagreement_is_red(chains):
 
 
 @pytest.mark.parametrize("value", [1.0, np.nan])
-def test_posterior_without_moving_coordinates_is_reported(value):
+def test_posterior_without_moving_coordinates_is_reported(value, tree_of):
     text = report.render(Comparison({"a": tree_of({"x": np.full((2, 50), value)})}))
     assert "No coordinate moves" in text
     assert "n/a" in text

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 import pytest
-
-from synthetic_draws import tree_of
+import xarray as xr
 
 from pymc_glm.compare import Comparison, compare, runners
 from pymc_glm.compare.run_card import data_hash
@@ -19,6 +18,11 @@ from pymc_glm.compare.run_card import data_hash
 SEED = 20264
 SOURCES = Path(runners.__file__).parent
 DATA = np.array([0.3, 1.2, 0.7, -0.4])
+
+
+def tree_of(variables, attrs=None):
+    posterior = xr.Dataset({k: (("chain", "draw"), v) for k, v in variables.items()}, attrs=attrs)
+    return xr.DataTree.from_dict({"posterior": posterior})
 
 
 def normal_model(data=DATA):

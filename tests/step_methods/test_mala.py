@@ -375,7 +375,7 @@ def test_one_step_per_variable_targets_the_same_posterior():
     assert [method.vars[0].name for method in step.methods] == ["a", "b"]
     step.setup_chain(np.random.default_rng(14), 500, 2000)
     point = model.initial_point()
-    draws = {"a": [], "b": []}
+    draws: dict[str, list] = {"a": [], "b": []}
     for index in range(2500):
         if index == 500:
             step.stop_tuning()

@@ -1,0 +1,212 @@
+"""Effective draws per second of several samplers on one benchmark model.
+
+Every speed claim of this package is a line of this script's output. Run it from the root of the
+repository::
+
+    python examples/benchmarks/run.py tv1d
+    python examples/benchmarks/run.py lasso_diabetes --samplers gibbs,nutpie --seed 7 --json
+
+The README next to it says what is measured, and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from models import BENCHMARKS
+from samplers import BUDGETS, sampler_named
+
+import pymc_glm
+
+from pymc_glm.compare import Comparison
+from pymc_glm.compare.runners import Budget, available_cores, run, seed_of
+
+__all__ = ["main", "measure"]
+
+DEFAULT_SEED = 20264
+TABLE_COLUMNS = [
+    "chains",
+    "draws",
+    "compile_s",
+    "warmup_s",
+    "sample_s",
+    "min_ess",
+    "min_ess_block",
+    "ess_per_draw",
+    "min_ess_per_s",
+    "min_ess_block_per_s",
+    "max_rhat",
+    "agreement_z",
+    "worst",
+]
+
+
+def measure(
+    benchmark: str,
+    samplers: Sequence[str],
+    *,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int = 2,
+    seed: int = DEFAULT_SEED,
+) -> dict[str, object]:
+    """Run samplers one after the other on one benchmark model.
+
+    Parameters
+    ----------
+    benchmark : str
+        A key of `models.BENCHMARKS`.
+    samplers : sequence of str
+        Keys of `samplers.BUDGETS`.
+    draws, tune : int, optional
+        Kept and tuning draws per chain. Default: each sampler's own, `samplers.BUDGETS`.
+    chains : int
+        Chains of each sampler, on as many cores as there are.
+    seed : int
+        Each sampler's seed is derived from it and from the sampler's name.
+
+    Returns
+    -------
+    results : dict
+        ``benchmark``, ``reference`` (the sampler that ``agreement_z`` refers to), ``samplers``
+        (the figures of each one that ran), ``skipped`` and ``failed`` (reasons by sampler). NaN
+        is None.
+    """
+    model = BENCHMARKS[benchmark]()
+    block = {variable.rv_name for variable in pymc_glm.explain(model).block}
+    cores = min(chains, available_cores())
+    trees, timings, skipped, failed = {}, {}, {}, {}
+    for name in samplers:
+        try:
+            sampler = sampler_named(name)
+        except ImportError as error:
+            skipped[name] = str(error)
+            continue
+        own_draws, own_tune = BUDGETS[name]
+        budget = Budget(
+            own_draws if draws is None else draws, own_tune if tune is None else tune, chains, cores
+        )
+        try:
+            outcome = run(name, sampler, model, budget, seed_of(name, seed), False)
+        except Exception as error:
+            failed[name] = f"{type(error).__name__}: {error}"
+            continue
+        trees[name], timings[name] = outcome.tree, outcome.timing
+    results: dict[str, object] = {"benchmark": benchmark, "skipped": skipped, "failed": failed}
+    if not trees:
+        return results | {"reference": None, "samplers": {}}
+    free = [variable.name for variable in model.free_RVs]
+    comparison = Comparison(trees, var_names=free, timings=timings, failures=failed)
+    reference = "gibbs" if "gibbs" in trees else comparison.differences.reference
+    figures = _figures(comparison, block, reference)
+    return results | {"reference": reference, "samplers": figures}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table of one benchmark; the exit status is 1 if a sampler failed."""
+    options = _parser().parse_args(arguments)
+    results = measure(
+        options.benchmark,
+        options.samplers,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        seed=options.seed,
+    )
+    for kind in ("skipped", "failed"):
+        for name, reason in results[kind].items():
+            print(f"{name} {kind}: {reason}", file=sys.stderr)
+    if results["samplers"]:
+        table = pd.DataFrame.from_dict(results["samplers"], orient="index")[TABLE_COLUMNS]
+        with pd.option_context("display.precision", 4):
+            print(f"{options.benchmark}, differences from {results['reference']}")
+            print(table.T.to_string())
+    if options.json:
+        print(json.dumps(results, allow_nan=False))
+    return 1 if results["failed"] else 0
+
+
+def _figures(comparison: Comparison, block: set[str], reference: str) -> dict[str, dict]:
+    """The figures of every sampler: those of `Comparison.metrics`, and what a benchmark adds."""
+    variable_of = _variable_of_each_label(comparison)
+    in_block = np.isin(variable_of, sorted(block))
+    z = {name: _largest_mean_difference(comparison, name, reference) for name in comparison}
+    others = [value for name, value in z.items() if name != reference]
+    z[reference] = max(others, default=float("nan"))
+    figures = {}
+    for name, metrics in comparison.metrics().items():
+        ess = comparison.diagnostics[name].ess
+        total = int(metrics["draws"]) * int(metrics["chains"])
+        min_ess_block = float(np.min(ess[in_block]))
+        figures[name] = metrics | {
+            "min_ess_bulk": comparison.summaries[name].min_ess_bulk,
+            "min_ess_block": min_ess_block,
+            "min_ess_block_per_s": min_ess_block / float(metrics["sample_s"]),
+            "ess_per_draw": float(metrics["min_ess"]) / total,
+            "ess_per_draw_by_variable": {
+                variable: float(np.min(ess[variable_of == variable])) / total
+                for variable in comparison.layout.shapes
+            },
+            "agreement_z": z[name],
+            "divergences": comparison.summaries[name].divergences,
+        }
+    return {name: _without_nan(values) for name, values in figures.items()}
+
+
+def _variable_of_each_label(comparison: Comparison) -> np.ndarray:
+    """The variable that each coordinate belongs to, shape (p,)."""
+    shapes = comparison.layout.shapes
+    return np.repeat(list(shapes), [math.prod(shape) for shape in shapes.values()])
+
+
+def _largest_mean_difference(comparison: Comparison, name: str, reference: str) -> float:
+    """Largest difference of posterior means in joint Monte Carlo standard errors."""
+    ours, theirs = comparison.diagnostics[name], comparison.diagnostics[reference]
+    z = np.abs(ours.mean - theirs.mean) / np.hypot(ours.mcse_mean, theirs.mcse_mean)
+    return float(z.max())
+
+
+def _without_nan(values: Mapping[str, object]) -> dict[str, object]:
+    """JSON has no NaN."""
+    missing = {key for key, value in values.items() if isinstance(value, float) and math.isnan(value)}
+    return {key: None if key in missing else value for key, value in values.items()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("benchmark", choices=sorted(BENCHMARKS))
+    parser.add_argument(
+        "--samplers",
+        type=_samplers,
+        default=list(BUDGETS),
+        metavar="NAME,NAME",
+        help=f"comma-separated, out of {', '.join(BUDGETS)}; default: all that are installed",
+    )
+    parser.add_argument("--draws", type=int, help="kept draws per chain of every sampler")
+    parser.add_argument("--tune", type=int, help="tuning draws per chain of every sampler")
+    parser.add_argument("--chains", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--json", action="store_true", help="print a JSON object as the last line")
+    return parser
+
+
+def _samplers(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in BUDGETS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"There is no sampler called {unknown[0]!r}. Choose out of {', '.join(BUDGETS)}."
+        )
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""Let the tests of recognition import the models they share."""
+
+from __future__ import annotations
+
+import sys
+
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
