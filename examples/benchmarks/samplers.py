@@ -22,7 +22,7 @@ __all__ = ["BUDGETS", "mclmc", "nutpie_low_rank", "sampler_named"]
 # Kept and tuning draws per chain: large enough for effective sample sizes that are stable to some
 # per cent, small enough for minutes. MCLMC derives its tuning from the number of draws.
 BUDGETS: dict[str, tuple[int, int]] = {
-    "gibbs": (10_000, 1000),
+    "gibbs": (20_000, 1000),
     "nuts": (1000, 1000),
     "nutpie": (2000, 1000),
     "nutpie_low_rank": (2000, 1000),

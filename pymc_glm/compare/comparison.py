@@ -60,6 +60,8 @@ class Comparison(dict[str, "DataTree"]):
         Error messages of samplers that returned nothing. Default: none.
     card : mapping of str to str, optional
         Facts for the run card of the report. Default: none.
+    explanation : str or object, optional
+        What was recognised in the model: HTML, or an object with ``_repr_html_``. Default: none.
 
     Attributes
     ----------
@@ -74,6 +76,8 @@ class Comparison(dict[str, "DataTree"]):
     constant : tuple of str
         Coordinates that every sampler holds fixed at one number; they are left out of everything.
     timings, failures, card : dict
+        As given.
+    explanation : str, object or None
         As given.
 
     Raises
@@ -103,12 +107,14 @@ class Comparison(dict[str, "DataTree"]):
         timings: Mapping[str, Timing] | None = None,
         failures: Mapping[str, str] | None = None,
         card: Mapping[str, str] | None = None,
+        explanation: object | None = None,
     ) -> None:
         if not trees:
             raise ValueError("There are no draws to compare. Give at least one sampler's DataTree.")
         super().__init__(trees)
         self.failures = dict(failures or {})
         self.card = dict(card or {})
+        self.explanation = explanation
         self.timings = dict(timings) if timings is not None else _timings_of(trees)
         self.layout = Layout.of(trees, var_names)
         self.diagnostics = {name: diagnose(tree, self.layout) for name, tree in trees.items()}
@@ -173,8 +179,8 @@ class Comparison(dict[str, "DataTree"]):
         path : str or Path
             File to write.
         explanation : str or object, optional
-            What was recognised: HTML, or an object with ``_repr_html_`` such as the result of
-            ``pymc_glm.explain(model)``. Default: the section is left out.
+            What was recognised: HTML, or an object with ``_repr_html_``. Default: the explanation
+            of the comparison.
 
         Returns
         -------
@@ -189,7 +195,8 @@ class Comparison(dict[str, "DataTree"]):
         from pymc_glm.compare.report import render
 
         target = Path(path)
-        target.write_text(render(self, explanation), encoding="utf-8")
+        shown = self.explanation if explanation is None else explanation
+        target.write_text(render(self, shown), encoding="utf-8")
         return target
 
     def __repr__(self) -> str:
@@ -286,7 +293,7 @@ def compare(
             pm.Normal("y", X @ beta, 1, observed=X[:, 0])
         results = pymc_glm.compare(model, ["gibbs", "nuts"], random_seed=1)
         print(results.verdict)
-        results.report("report.html", pymc_glm.explain(model))
+        results.report("report.html")
     """
     if chains < 2:
         raise ValueError(f"chains={chains} is too few. R-hat compares at least two chains.")
@@ -318,7 +325,25 @@ def compare(
         ) from errors[0]
     engines = {name: engine_of(sampler) for name, sampler in resolved.items()}
     card = run_card(model, budget, int(random_seed), seeds, engines)
-    return Comparison(trees, var_names=names, timings=timings, failures=failures, card=card)
+    return Comparison(
+        trees,
+        var_names=names,
+        timings=timings,
+        failures=failures,
+        card=card,
+        explanation=_explanation(model),
+    )
+
+
+def _explanation(model: Model) -> object:
+    """What is recognised in the model, or why nothing is."""
+    from pymc_glm.exceptions import GaussianLatentMachineError
+    from pymc_glm.recognize import explain
+
+    try:
+        return explain(model)
+    except GaussianLatentMachineError as error:
+        return f"<p>{escape(str(error))}</p>"
 
 
 def _timings_of(trees: Mapping[str, DataTree]) -> dict[str, Timing]:

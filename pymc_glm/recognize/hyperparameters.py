@@ -154,7 +154,11 @@ def _probe_scaling(view, variable, scale) -> tuple[bool, float | None]:
 
 def _is_logarithm(view, variable: FreeVariable, form: ConjugateForm) -> bool:
     """Whether the value variable is the one that the exact draw is turned into."""
-    inverse = value_of(form.positive, form.kind, form.prior)
+    theta = form.positive
+    if form.kind == "truncated gamma":
+        inverse = pt.log(theta - form.prior["lower"]) - pt.log(form.prior["upper"] - theta)
+    else:
+        inverse = pt.log(theta)
     others = [other.value for other in view.variables]
     evaluate = Evaluator([inverse], others)
     points = [np.full(variable.shape, number) for number in (-0.7, 0.2, 1.1)]

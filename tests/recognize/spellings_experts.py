@@ -173,14 +173,6 @@ def potential_student():
     pm.Potential("bend", -2.0 * pt.log(1 + pt.diff(x, n=2) ** 2 / 3))
 
 
-@spelling(EXPERTS, "x")
-def icar():
-    """pm.ICAR, which PyMC declares with its own distribution."""
-    adjacency = np.diag(np.ones(6), 1) + np.diag(np.ones(6), -1)
-    x = pm.ICAR("x", W=adjacency, sigma=0.7)
-    observe(x)
-
-
 @spelling(EXPERTS, "b", is_gaussian=False)
 def horseshoe():
     """Half-Cauchy scales for each coefficient."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pymc as pm
 import pytensor.sparse as ps
@@ -279,8 +281,8 @@ def missing_observations():
     """Masked observations become variables of the block."""
     b = beta()
     masked = np.ma.masked_array(Y, mask=[0, 1, 0, 0, 1, 0, 0])
-    with np.testing.suppress_warnings() as warnings:
-        warnings.filter(pm.exceptions.ImputationWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pm.exceptions.ImputationWarning)
         observe(X @ b, masked)
 
 

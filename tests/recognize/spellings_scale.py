@@ -144,6 +144,15 @@ def mv_normal_two_batch_axes():
     observe(f.reshape((6, 4)), np.outer(np.ones(6), Y[:4]))
 
 
+@spelling(SCALE, "f")
+def mv_normal_batch_of_covariances():
+    """A covariance for each row, as scales depend on it."""
+    scales = pm.HalfNormal("s", 1, shape=3)
+    f = pm.MvNormal("f", np.ones(4), cov=COVARIANCE * scales[:, None, None] ** 2)
+    g = pm.MvNormal.dist(f, tau=np.stack([np.linalg.inv(COVARIANCE), np.eye(4), COVARIANCE]))
+    pm.Potential("g", pm.logp(g, np.outer([1, 2, 3], Y[:4])))
+
+
 @spelling(SCALE, "b")
 def mv_normal_likelihood():
     """pm.MvNormal as likelihood, one covariance for all rows."""
@@ -151,7 +160,7 @@ def mv_normal_likelihood():
     pm.MvNormal("y", b, cov=COVARIANCE, observed=np.outer(np.ones(3), Y[:4]))
 
 
-@spelling(SCALE, "f", "mu")
+@spelling(SCALE, "mu", "f")
 def gaussian_process():
     """A covariance that depends on a length scale, and a mean in the block."""
     mu = pm.Normal("mu", 0, 3)

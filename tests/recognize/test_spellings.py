@@ -38,6 +38,8 @@ def differentiated(model, names, point):
     return np.stack(columns, axis=1), information
 
 
+# PyMC draws LKJ's initial point by C code, which warns where BLAS is not linked.
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 @pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
 def test_spelling_is_recognised(case: Spelling):
     """The expected block; if it is Gaussian, with the model's own mean and precision."""

@@ -4,22 +4,23 @@ import pytensor.tensor as pt
 
 from pymc.distributions.multivariate import PrecisionMvNormalRV
 from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.linalg import Cholesky, MatrixInverse
 from pytensor.tensor.random.basic import MvNormalRV
 
 from pymc_glm.families import Gaussian
-from pymc_glm.recognize.registry import Match, MatchRefusal, matcher
+from pymc_glm.recognize.dependence import static_shape
+from pymc_glm.recognize.registry import Match, matcher
 
 
 @matcher(MvNormalRV)
 def match_mv_normal(value, parameters, op):
     """Match ``MvNormal(mu, cov=, chol= or tau=)``: response L^-1 (value - mu), cov = L L'."""
     mu, covariance = parameters
-    if covariance.type.ndim != 2:
-        return MatchRefusal("a batch of covariance matrices is not supported yet")
+    covariance = _without_batch(covariance)
     precision = _inverted(covariance)
     if precision is not None:
-        return _whiten(value - mu, pt.linalg.cholesky(precision).T)
+        return _whiten(value - mu, _transposed(pt.linalg.cholesky(precision)))
     return _whiten(value - mu, pt.linalg.inv(_cholesky_factor(covariance)))
 
 
@@ -27,17 +28,36 @@ def match_mv_normal(value, parameters, op):
 def match_precision_mv_normal(value, parameters, op):
     """Match a multivariate normal given by its precision tau = C C': response C' (value - mu)."""
     mu, tau = parameters
-    if tau.type.ndim != 2:
-        return MatchRefusal("a batch of precision matrices is not supported yet")
-    return _whiten(value - mu, pt.linalg.cholesky(tau).T)
+    return _whiten(value - mu, _transposed(pt.linalg.cholesky(_without_batch(tau))))
 
 
 def _whiten(centred, root):
     """Rows of ``root (value - mu)`` are standard normal; the root's determinant is left over."""
-    log_determinant = pt.sum(pt.log(pt.diagonal(root)))
-    draws = centred.size / root.shape[0]
-    response = pt.dot(centred, root.T)
-    return [Match(Gaussian(), response, {"scale": pt.constant(1.0)}, log_determinant * draws)]
+    log_determinant = pt.sum(pt.log(pt.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    if root.type.ndim == 2:
+        response = pt.matmul(centred, root.T)
+    else:
+        response = pt.sum(root * centred[..., None, :], axis=-1)
+    batch = static_shape(response)[:-1]
+    correction = pt.sum(pt.broadcast_to(log_determinant, batch))
+    return [Match(Gaussian(), response, {"scale": pt.constant(1.0)}, correction)]
+
+
+def _without_batch(matrix):
+    """One matrix where PyMC has added batch axes of length one."""
+    while matrix.owner is not None and isinstance(matrix.owner.op, DimShuffle):
+        [inner] = matrix.owner.inputs
+        if not matrix.owner.op.is_left_expand_dims or inner.type.ndim < 2:
+            break
+        matrix = inner
+    leading = range(matrix.type.ndim - 2)
+    if matrix.type.ndim > 2 and all(matrix.type.broadcastable[axis] for axis in leading):
+        return matrix.squeeze(axis=tuple(leading))
+    return matrix
+
+
+def _transposed(matrix):
+    return pt.swapaxes(matrix, -1, -2)
 
 
 def _core_op(variable):
