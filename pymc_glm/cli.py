@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from pymc_glm.demo import DRAWS, run_demo
 from pymc_glm.version import __version__
 
 __all__ = ["main"]
@@ -56,12 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("report.html"), help="the report to write")
     demo.add_argument("--seed", type=int, default=1, help="seed of all samplers (default: 1)")
     demo.add_argument(
-        "--draws", type=_positive, default=None, help="kept draws per chain (default: 2000)"
+        "--draws",
+        type=_draws,
+        default=DRAWS,
+        help=f"kept draws per chain (default: {DRAWS})",
     )
     return parser
 
 
-def _positive(text: str) -> int:
+def _draws(text: str) -> int:
     number = int(text)
     if number < 100:
         raise argparse.ArgumentTypeError(
@@ -87,12 +91,9 @@ def _demo(options: argparse.Namespace) -> int:
         return 2
     from rich.console import Console
 
-    from pymc_glm.demo import DRAWS, run_demo
-
     console = Console()
     began = time.perf_counter()
-    draws = DRAWS if options.draws is None else options.draws
-    report = run_demo(options.out, console=console, draws=draws, random_seed=options.seed)
+    report = run_demo(options.out, console=console, draws=options.draws, random_seed=options.seed)
     seconds = time.perf_counter() - began
     console.print(f"Wrote {report} after {seconds:.0f} s.", highlight=False)
     return 0

@@ -17,6 +17,7 @@ import math
 import sys
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ import pymc_glm
 from pymc_glm.compare import Comparison
 from pymc_glm.compare.runners import Budget, available_cores, run, seed_of
 
-__all__ = ["main", "measure"]
+__all__ = ["Results", "main", "measure"]
 
 DEFAULT_SEED = 20264
 TABLE_COLUMNS = [
@@ -49,6 +50,28 @@ TABLE_COLUMNS = [
 ]
 
 
+class Results(NamedTuple):
+    """What one run of the benchmark found; the keys of the JSON object.
+
+    Attributes
+    ----------
+    benchmark : str
+        The model.
+    reference : str or None
+        The sampler that ``agreement_z`` refers to.
+    samplers : dict of str to dict
+        The figures of every sampler that ran, explained in the README. NaN is None.
+    skipped, failed : dict of str to str
+        Why a sampler did not run, or did not return.
+    """
+
+    benchmark: str
+    reference: str | None
+    samplers: dict[str, dict[str, object]]
+    skipped: dict[str, str]
+    failed: dict[str, str]
+
+
 def measure(
     benchmark: str,
     samplers: Sequence[str],
@@ -57,7 +80,7 @@ def measure(
     tune: int | None = None,
     chains: int = 2,
     seed: int = DEFAULT_SEED,
-) -> dict[str, object]:
+) -> Results:
     """Run samplers one after the other on one benchmark model.
 
     Parameters
@@ -75,16 +98,14 @@ def measure(
 
     Returns
     -------
-    results : dict
-        ``benchmark``, ``reference`` (the sampler that ``agreement_z`` refers to), ``samplers``
-        (the figures of each one that ran), ``skipped`` and ``failed`` (reasons by sampler). NaN
-        is None.
+    results : Results
     """
     model = BENCHMARKS[benchmark]()
     block = {variable.rv_name for variable in pymc_glm.explain(model).block}
     cores = min(chains, available_cores())
     trees, timings, skipped, failed = {}, {}, {}, {}
-    for name in samplers:
+    # MCLMC comes last: JAX starts threads, after which PyMC's NUTS must not fork processes.
+    for name in sorted(samplers, key=list(BUDGETS).index):
         try:
             sampler = sampler_named(name)
         except ImportError as error:
@@ -100,14 +121,13 @@ def measure(
             failed[name] = f"{type(error).__name__}: {error}"
             continue
         trees[name], timings[name] = outcome.tree, outcome.timing
-    results: dict[str, object] = {"benchmark": benchmark, "skipped": skipped, "failed": failed}
     if not trees:
-        return results | {"reference": None, "samplers": {}}
+        return Results(benchmark, None, {}, skipped, failed)
     free = [variable.name for variable in model.free_RVs]
     comparison = Comparison(trees, var_names=free, timings=timings, failures=failed)
     reference = "gibbs" if "gibbs" in trees else comparison.differences.reference
     figures = _figures(comparison, block, reference)
-    return results | {"reference": reference, "samplers": figures}
+    return Results(benchmark, reference, figures, skipped, failed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,32 +141,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chains=options.chains,
         seed=options.seed,
     )
-    for kind in ("skipped", "failed"):
-        for name, reason in results[kind].items():
+    for kind, reasons in (("skipped", results.skipped), ("failed", results.failed)):
+        for name, reason in reasons.items():
             print(f"{name} {kind}: {reason}", file=sys.stderr)
-    if results["samplers"]:
-        table = pd.DataFrame.from_dict(results["samplers"], orient="index")[TABLE_COLUMNS]
+    if results.samplers:
+        table = pd.DataFrame.from_dict(results.samplers, orient="index")[TABLE_COLUMNS]
         with pd.option_context("display.precision", 4):
-            print(f"{options.benchmark}, differences from {results['reference']}")
+            print(f"{options.benchmark}, differences from {results.reference}")
             print(table.T.to_string())
     if options.json:
-        print(json.dumps(results, allow_nan=False))
-    return 1 if results["failed"] else 0
+        print(json.dumps(results._asdict(), allow_nan=False))
+    return 1 if results.failed else 0
 
 
-def _figures(comparison: Comparison, block: set[str], reference: str) -> dict[str, dict]:
+def _figures(comparison: Comparison, block: set[str], reference: str) -> dict:
     """The figures of every sampler: those of `Comparison.metrics`, and what a benchmark adds."""
     variable_of = _variable_of_each_label(comparison)
     in_block = np.isin(variable_of, sorted(block))
     z = {name: _largest_mean_difference(comparison, name, reference) for name in comparison}
-    others = [value for name, value in z.items() if name != reference]
+    others = [
+        value
+        for name, value in z.items()
+        if name != reference and comparison.summaries[name].converged
+    ]
     z[reference] = max(others, default=float("nan"))
     figures = {}
     for name, metrics in comparison.metrics().items():
         ess = comparison.diagnostics[name].ess
         total = int(metrics["draws"]) * int(metrics["chains"])
         min_ess_block = float(np.min(ess[in_block]))
-        figures[name] = metrics | {
+        added: dict[str, object] = {
             "min_ess_bulk": comparison.summaries[name].min_ess_bulk,
             "min_ess_block": min_ess_block,
             "min_ess_block_per_s": min_ess_block / float(metrics["sample_s"]),
@@ -158,7 +182,8 @@ def _figures(comparison: Comparison, block: set[str], reference: str) -> dict[st
             "agreement_z": z[name],
             "divergences": comparison.summaries[name].divergences,
         }
-    return {name: _without_nan(values) for name, values in figures.items()}
+        figures[name] = _without_nan(metrics | added)
+    return figures
 
 
 def _variable_of_each_label(comparison: Comparison) -> np.ndarray:
@@ -176,8 +201,10 @@ def _largest_mean_difference(comparison: Comparison, name: str, reference: str) 
 
 def _without_nan(values: Mapping[str, object]) -> dict[str, object]:
     """JSON has no NaN."""
-    missing = {key for key, value in values.items() if isinstance(value, float) and math.isnan(value)}
-    return {key: None if key in missing else value for key, value in values.items()}
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in values.items()
+    }
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymc_glm.compare.runners import SAMPLERS, Sampler, resolve
+from pymc_glm.compare.runners import Sampler, resolve
 
 if TYPE_CHECKING:
     from pymc import Model
@@ -150,30 +150,31 @@ def mclmc(
     model_logp = get_jaxified_logp(model)
     names = [value.name for value in model.value_vars]
     start = model.initial_point()
-    flat_start, unravel = ravel_pytree([np.asarray(start[name], dtype=float) for name in names])
-    thin = max(MCLMC_STEPS_PER_DRAW, len(flat_start) // 40)
+    center, unravel = ravel_pytree([np.asarray(start[name], dtype=float) for name in names])
+    thin = max(MCLMC_STEPS_PER_DRAW, len(center) // 40)
     rng = np.random.default_rng(random_seed)
-    spread = MCLMC_START_SPREAD * rng.standard_normal((chains, len(flat_start)))
-    key = jax.random.key(random_seed)
-    initialise, tune_chain, draw_chain = _mclmc_stages(lambda x: model_logp(unravel(x)), draws, thin)
-    stages = jax.random.split(key, (3, chains))
-    states = [initialise(*pair) for pair in zip(flat_start + spread, stages[0], strict=True)]
-    compiled_tune = jax.jit(tune_chain).lower(states[0], stages[1][0]).compile()
-    parameters = jax.eval_shape(tune_chain, states[0], stages[1][0])
-    compiled_draw = jax.jit(draw_chain).lower(*parameters, stages[2][0]).compile()
+    positions = center + MCLMC_START_SPREAD * rng.standard_normal((chains, len(center)))
+
+    start_chain, tune_chain, draw_chain = _mclmc_stages(
+        lambda position: model_logp(unravel(position)), draws, thin
+    )
+    keys = jax.random.split(jax.random.key(random_seed), (3, chains))
+    states = [start_chain(*pair) for pair in zip(positions, keys[0], strict=True)]
+    tuned_shapes = jax.eval_shape(tune_chain, states[0], keys[1][0])
+    tune_compiled = jax.jit(tune_chain).lower(states[0], keys[1][0]).compile()
+    draw_compiled = jax.jit(draw_chain).lower(*tuned_shapes, keys[2][0]).compile()
     compile_s = time.perf_counter() - began
 
     with ThreadPoolExecutor(cores) as pool:
         began = time.perf_counter()
-        tuned = list(pool.map(_blocking(compiled_tune), states, stages[1]))
+        tuned = list(pool.map(_blocking(tune_compiled), states, keys[1]))
         tuning_s = time.perf_counter() - began
-        inputs = [(*pair, stage) for pair, stage in zip(tuned, stages[2], strict=True)]
         began = time.perf_counter()
-        positions = list(pool.map(lambda args: _blocking(compiled_draw)(*args), inputs))
+        drawn = list(pool.map(_blocking(draw_compiled), *zip(*tuned, strict=True), keys[2]))
         sampling_s = time.perf_counter() - began
-    drawn = jax.vmap(jax.vmap(unravel))(np.stack(positions))
-    values = {name: np.asarray(draws) for name, draws in zip(names, drawn, strict=True)}
-    attributes = {
+    by_variable = jax.vmap(jax.vmap(unravel))(np.stack(drawn))
+    values = dict(zip(names, map(np.asarray, by_variable), strict=True))
+    attributes: dict[str, object] = {
         "sampling_time": sampling_s,
         "tuning_time": tuning_s,
         "compile_time": compile_s,
@@ -189,7 +190,7 @@ def _mclmc_stages(logdensity: Callable, draws: int, thin: int) -> tuple[Callable
 
     kernel = blackjax.mcmc.mclmc.build_kernel()
 
-    def initialise(position, key):
+    def start_chain(position, key):
         return blackjax.mcmc.mclmc.init(position, logdensity, key)
 
     def tune_chain(state, key):
@@ -216,7 +217,7 @@ def _mclmc_stages(logdensity: Callable, draws: int, thin: int) -> tuple[Callable
 
         return jax.lax.scan(keep, state, jax.random.split(key, draws))[1]
 
-    return initialise, tune_chain, draw_chain
+    return start_chain, tune_chain, draw_chain
 
 
 def _blocking(function: Callable) -> Callable:

@@ -22,18 +22,19 @@ class NotAffineError(RecognitionError):
     ----------
     reason : str
         What the response does to the block, in words: ``"exp(...)"``.
-    response : str, optional
-        Name of the response.
+    term : str, optional
+        Name of the model term the response belongs to.
 
     Attributes
     ----------
-    reason : str
+    reason, term : str
         As given.
     """
 
-    def __init__(self, reason: str, response: str | None = None) -> None:
+    def __init__(self, reason: str, term: str | None = None) -> None:
         self.reason = reason
-        subject = f"The response {response}" if response else "A response"
+        self.term = term
+        subject = f"The response of {term!r}" if term else "A response"
         super().__init__(
             f"{subject} applies {reason} to the block. The block is Gaussian given its latents "
             "only where it enters through sums, selections and products with other variables."

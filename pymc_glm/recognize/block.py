@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,11 @@ class Block(NamedTuple):
     refused: list[Refusal]
 
 
-def find_block(view: ModelView, requested: set[str] | None = None) -> Block:
+def find_block(
+    view: ModelView,
+    requested: set[str] | None = None,
+    unreadable: Sequence[NotAffineError] = (),
+) -> Block:
     """Find the block of a model.
 
     Starts from every continuous variable without a nonlinear transform and removes variables
@@ -40,12 +45,14 @@ def find_block(view: ModelView, requested: set[str] | None = None) -> Block:
         The model.
     requested : set of str, optional
         Names the user restricts the block to.
+    unreadable : sequence of NotAffineError
+        Terms whose responses passed as affine but have no matrix; their variables go.
 
     Returns
     -------
     block : Block
     """
-    search = _Search(view, requested)
+    search = _Search(view, requested, unreadable)
     while search.remove_one_round():
         pass
     return search.result()
@@ -54,8 +61,14 @@ def find_block(view: ModelView, requested: set[str] | None = None) -> Block:
 class _Search:
     """The shrinking candidate set, with the reason for each removal."""
 
-    def __init__(self, view: ModelView, requested: set[str] | None) -> None:
+    def __init__(
+        self,
+        view: ModelView,
+        requested: set[str] | None,
+        unreadable: Sequence[NotAffineError],
+    ) -> None:
         self.view = view
+        self.unreadable = {error.term: error.reason for error in unreadable}
         self.refused: list[Refusal] = []
         self.candidates: list[FreeVariable] = []
         self.found: dict[tuple, list[Match] | MatchRefusal] = {}
@@ -138,6 +151,11 @@ class _Search:
             for match in self._matched(term)
             if self._mentioned(match.response)
         ]
+        for name, response in labelled:
+            for value in self._mentioned(response) if name in self.unreadable else ():
+                reason = f"the response applies {self.unreadable[name]} to it"
+                self.remove(value, name, reason)
+        labelled = [(name, response) for name, response in labelled if self._mentioned(response)]
         if not labelled:
             return
         reports = pullback_conflicts([response for _, response in labelled], self.values)

@@ -16,13 +16,14 @@ from pytensor.tensor.random.basic import (
 
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.exceptions import ImproperPosteriorError
 from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
 from pymc_glm.recognize.dependence import static_shape
-from pymc_glm.recognize.evaluate import Evaluator, scalar
+from pymc_glm.recognize.evaluate import scalar
+from pymc_glm.recognize.flat_scales import refuse_improper_scale
 from pymc_glm.recognize.model_view import FreeVariable, Term
 
 __all__ = ["find_conjugate_form", "positive_form"]
+
 
 def find_conjugate_form(
     variable: FreeVariable,
@@ -55,6 +56,11 @@ def find_conjugate_form(
     -------
     form : ConjugateForm or None
         None where the conditional needs a slice move.
+
+    Raises
+    ------
+    ImproperPosteriorError
+        If a flat prior on the scale makes the posterior improper.
     """
     exponent = _common_exponent(factors, touched, scales)
     own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
@@ -68,7 +74,7 @@ def find_conjugate_form(
     if form is None:
         return None
     if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
-        _refuse_improper(variable, form, sum(factors[s.factor].size * s.power for s in scales))
+        refuse_improper_scale(variable, form, factors, scales)
     return form._replace(positive=positive_form(variable))
 
 
@@ -79,17 +85,6 @@ def positive_form(variable: FreeVariable) -> TensorVariable:
     function; the exponential is the one with a closed form (``log_sigma = pm.Flat``).
     """
     return pt.exp(variable.value) if variable.is_linear else variable.constrained
-
-
-def _refuse_improper(variable: FreeVariable, form: ConjugateForm, exponent: float) -> None:
-    """A flat prior on a scale needs enough responses."""
-    [power] = Evaluator([form.prior["power"]], [])({})
-    if (exponent - float(power) - 1.0) / form.exponent > 0:
-        return
-    raise ImproperPosteriorError(
-        f"The posterior of {variable.name!r} is improper: its prior is flat and only"
-        f" {abs(exponent):g} responses inform it. Give it a proper prior."
-    )
 
 
 def _common_exponent(factors, touched, scales) -> float | None:

@@ -71,7 +71,7 @@ def _build(term: str, match: Match, places, size: int, others) -> Factor:
         try:
             linear_map, offset = linearize(match.response, places, size)
         except NotAffineError as error:
-            raise NotAffineError(error.reason, response=f"of {term!r}") from error
+            raise NotAffineError(error.reason, term) from error
     else:
         # A part of the term without the block, such as the first values of an observed series.
         linear_map = LinearMap.from_matrix(np.zeros((int(np.prod(shape, dtype=int)), size)))

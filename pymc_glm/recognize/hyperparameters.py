@@ -167,7 +167,7 @@ def _is_logarithm(view, variable: FreeVariable, form: ConjugateForm) -> bool:
 
 
 def _power(positive: np.ndarray, log_changes: np.ndarray) -> float | None:
-    if np.any(positive <= 0):
+    if not np.all(positive > 0) or np.any(positive[1:] == positive[0]):
         return None
     powers = log_changes / (np.log(positive[1:]) - np.log(positive[0]))
     power = float(np.round(powers[0] * 2) / 2)

@@ -139,7 +139,7 @@ def view_model(model: Model) -> ModelView:
     initial_point = model.initial_point(random_seed=0)
     declared = [*model.basic_RVs, *model.potentials]
     distributions = [_declared_distribution(model, variable) for variable in declared]
-    log_densities = [pt.sum(term) for term in model.logp(sum=False)]
+    log_densities = [pt.sum(term) for term in _log_densities(model)]
     constrained = model.replace_rvs_by_values(list(model.free_RVs))
 
     graphs = [*log_densities, *constrained]
@@ -189,6 +189,17 @@ def view_model(model: Model) -> ModelView:
         )
     ]
     return ModelView(variables, terms, initial_point)
+
+
+def _log_densities(model: Model) -> list[TensorVariable]:
+    """PyMC's log density of every term."""
+    try:
+        return model.logp(sum=False)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise RecognitionError(
+            f"PyMC cannot write the model's log density: {error}. Check that the shapes of"
+            " observed data and of the parameters agree."
+        ) from error
 
 
 def _kind(model: Model, variable: Variable) -> str:

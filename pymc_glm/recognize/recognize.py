@@ -12,8 +12,9 @@ import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.machine import LatentMachine, Refusal
-from pymc_glm.recognize.block import find_block
+from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal
+from pymc_glm.recognize.affine import NotAffineError
+from pymc_glm.recognize.block import Block, find_block
 from pymc_glm.recognize.certify import certify
 from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import assign_roles
@@ -90,11 +91,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     """
     requested = None if vars is None else _names(model, vars)
     view = view_model(model)
-    block = find_block(view, requested)
-    if not block.variables:
-        raise RecognitionError(_empty_block_message(view, block.refused))
-    layout = block_layout(block)
-    factors = build_factors(view, block, layout)
+    block, layout, factors = _read_block(view, requested)
     certify(view, factors, layout)
     roles = assign_roles(view, block, factors, layout)
     plan = plan_gaussian([factor.linear_map for factor in factors])
@@ -107,6 +104,22 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         plan=plan,
     )
     return Recognition(machine, view)
+
+
+def _read_block(
+    view: ModelView, requested: set[str] | None
+) -> tuple[Block, list[BlockVariable], list[Factor]]:
+    """The block and its factors, less the variables of responses without a matrix."""
+    unreadable: list[NotAffineError] = []
+    while True:
+        block = find_block(view, requested, unreadable)
+        if not block.variables:
+            raise RecognitionError(_empty_block_message(view, block.refused))
+        layout = block_layout(block)
+        try:
+            return block, layout, build_factors(view, block, layout)
+        except NotAffineError as error:
+            unreadable.append(error)
 
 
 def _names(model: Model, vars: Sequence) -> set[str]:

@@ -1,0 +1,111 @@
+"""Whether the posterior of a scale with a flat prior is proper, by counting responses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_glm.exceptions import ImproperPosteriorError
+from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
+from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.model_view import FreeVariable
+
+__all__ = ["refuse_improper_scale"]
+
+# Entries of a dense matrix whose rank takes a moment; larger models are not checked.
+LARGEST = 2_000_000
+
+
+def refuse_improper_scale(
+    variable: FreeVariable,
+    form: ConjugateForm,
+    factors: list[Factor],
+    scales: tuple[ScaleDependence, ...],
+) -> None:
+    """Refuse a flat prior on a scale, or on its logarithm, that leaves the posterior improper.
+
+    With the block of n unknowns integrated out, m responses K x of scale s contribute a power of
+    s: -(m - n + rank of the other maps) as s grows, and rank K - m as it vanishes, if there is a
+    block at which all responses vanish. Against the prior theta**q of s = theta**p, which is
+    s**((q + 1) / p - 1), the integral must converge at both ends.
+
+    Parameters
+    ----------
+    variable : FreeVariable
+        The scale.
+    form : ConjugateForm
+        Its exact draw, whose prior holds the power q.
+    factors : list of Factor
+        All factors.
+    scales : tuple of ScaleDependence
+        Those that it scales, and the powers p.
+
+    Raises
+    ------
+    ImproperPosteriorError
+        If the integral diverges.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A.
+    """
+    if len({scale.power for scale in scales}) > 1:
+        return
+    scaled = {scale.factor for scale in scales}
+    own = [factor for index, factor in enumerate(factors) if index in scaled]
+    others = [factor for index, factor in enumerate(factors) if index not in scaled]
+    n = factors[0].linear_map.shape[1]
+    if sum(factor.size for factor in factors) * n > LARGEST:
+        return
+    [power] = Evaluator([form.prior["power"]], [])({})
+    prior = (float(power) + 1.0) / scales[0].power
+    rows = sum(factor.size for factor in own)
+    used = n - _rank(others, n)
+    if rows - used <= prior:
+        raise ImproperPosteriorError(
+            f"The posterior of {variable.name!r} is improper: its prior is flat, and the number of"
+            f" responses it scales, {rows}, less the {used} unknowns of the block that only they"
+            " inform, is too small. Give it a proper prior."
+        )
+    if _can_vanish(own, n) and prior <= rows - _rank(own, n):
+        raise ImproperPosteriorError(
+            f"The posterior of {variable.name!r} is improper: its prior is infinite at a scale of"
+            " zero, which the data do not exclude. Give it a proper prior."
+        )
+
+
+def _stacked(factors: list[Factor], n: int) -> np.ndarray:
+    """The maps, with arbitrary numbers for symbolic values."""
+    rng = np.random.default_rng(0)
+    blocks = [np.zeros((0, n))]
+    for factor in factors:
+        values = None
+        if not factor.linear_map.is_constant:
+            values = rng.normal(size=factor.linear_map.rows.size)
+        blocks.append(factor.linear_map.matrix(values).toarray())
+    return np.concatenate(blocks)
+
+
+def _rank(factors: list[Factor], n: int) -> int:
+    matrix = _stacked(factors, n)
+    if not matrix.any():
+        return 0
+    # The units of a column say nothing about the rank.
+    length = np.linalg.norm(matrix, axis=0)
+    return int(np.linalg.matrix_rank(matrix / np.where(length > 0, length, 1.0)))
+
+
+def _can_vanish(factors: list[Factor], n: int) -> bool:
+    """Whether some block makes all responses zero."""
+    offsets = [factor.offset for factor in factors]
+    if not all(isinstance(offset, np.ndarray) for offset in offsets):
+        return False
+    parts = [
+        np.broadcast_to(offset, (factor.size,))
+        for offset, factor in zip(offsets, factors, strict=True)
+    ]
+    target = np.concatenate(parts)
+    if not target.any():
+        return True
+    matrix = _stacked(factors, n)
+    solution = np.linalg.lstsq(matrix, target, rcond=None)[0]
+    return bool(np.allclose(matrix @ solution, target, rtol=1e-9, atol=1e-12))

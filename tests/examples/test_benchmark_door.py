@@ -1,0 +1,195 @@
+"""The door to the speed claims: its output, its refusals, and agreement with NUTS."""
+
+import json
+import subprocess
+import sys
+
+from pathlib import Path
+
+import first_draw
+import numpy as np
+import pymc as pm
+import pytest
+import run
+import samplers
+
+from models import BENCHMARKS
+from xarray import Dataset, DataTree
+
+from pymc_glm.compare import compare
+
+SEED = 20264
+SCRIPT = Path(run.__file__)
+AGREEMENT_BOUND = 4.0
+KEYS = {
+    "agreement_z",
+    "chains",
+    "compile_s",
+    "converged",
+    "divergences",
+    "draws",
+    "ess_per_draw",
+    "ess_per_draw_by_variable",
+    "max_rhat",
+    "min_ess",
+    "min_ess_block",
+    "min_ess_block_per_s",
+    "min_ess_bulk",
+    "min_ess_per_s",
+    "sample_s",
+    "warmup_s",
+    "worst",
+}
+
+
+def test_last_line_is_json(capsys):
+    arguments = ["eight_schools", "--samplers", "gibbs", "--draws", "400", "--tune", "50"]
+    assert run.main([*arguments, "--seed", str(SEED), "--json"]) == 0
+    table, _, last = capsys.readouterr().out.rstrip().rpartition("\n")
+    results = json.loads(last)
+    assert "min_ess_per_s" in table
+    assert results["benchmark"] == "eight_schools"
+    assert results["reference"] == "gibbs"
+    assert results["skipped"] == results["failed"] == {}
+    figures = results["samplers"]["gibbs"]
+    assert set(figures) == KEYS
+    assert (figures["draws"], figures["chains"]) == (400, 2)
+    # There is nobody to agree with.
+    assert figures["agreement_z"] is None
+    per_draw = figures["ess_per_draw_by_variable"]
+    assert set(per_draw) == {"mu", "tau", "theta"}
+    assert figures["ess_per_draw"] == pytest.approx(min(per_draw.values()))
+    assert figures["min_ess"] == pytest.approx(800 * figures["ess_per_draw"])
+    block = 800 * min(per_draw["mu"], per_draw["theta"])
+    assert figures["min_ess_block"] == pytest.approx(block)
+    assert figures["min_ess_per_s"] == pytest.approx(figures["min_ess"] / figures["sample_s"])
+    assert figures["worst"] == "tau" or per_draw["tau"] > figures["ess_per_draw"]
+
+
+def exact(shift, wandering=False):
+    """Draws under the names of the centred eight schools that know nothing of their model."""
+
+    def sampler(*, model, draws, tune, chains, cores, random_seed, progressbar):
+        rng = np.random.default_rng(random_seed)
+        accumulate = np.cumsum if wandering else lambda steps, axis: steps
+        shapes = {"mu": (), "tau": (), "theta": (8,)}
+        variables = {
+            name: (
+                ("chain", "draw", *(["school"] if shape else [])),
+                shift + accumulate(rng.normal(size=(chains, draws, *shape)), axis=1),
+            )
+            for name, shape in shapes.items()
+        }
+        return DataTree.from_dict({"posterior": Dataset(variables)})
+
+    return sampler
+
+
+def measured(monkeypatch, replacements, **options):
+    """`measure` with samplers of the test's own."""
+    look_up = samplers.sampler_named
+    monkeypatch.setattr(run, "sampler_named", lambda name: replacements.get(name) or look_up(name))
+    return run.measure("eight_schools", list(replacements), draws=500, tune=0, **options)
+
+
+def test_agreement_counts_standard_errors_from_gibbs(monkeypatch):
+    stand_ins = {
+        "gibbs": exact(0.0),
+        "nuts": exact(0.0),
+        "nutpie": exact(500.0, wandering=True),
+        "mala": exact(1.0),
+    }
+    results = measured(monkeypatch, stand_ins, seed=SEED)
+    z = {name: figures["agreement_z"] for name, figures in results.samplers.items()}
+    # One standard deviation apart, with 1000 independent draws on either side: sqrt(500).
+    assert z["mala"] == pytest.approx(np.sqrt(500), abs=5)
+    assert z["nuts"] < 5.0
+    # Chains that have not converged say nothing about the reference.
+    assert z["nutpie"] > z["mala"]
+    assert z["gibbs"] == z["mala"]
+
+
+def test_failure_is_reported_and_the_others_run(monkeypatch, capsys):
+    def broken(**budget):
+        raise ArithmeticError("the step size is zero")
+
+    results = measured(monkeypatch, {"mala": broken, "gibbs": exact(0.0)})
+    assert results.failed == {"mala": "ArithmeticError: the step size is zero"}
+    assert list(results.samplers) == ["gibbs"]
+    assert run.main(["eight_schools", "--samplers", "mala,gibbs", "--draws", "9", "--tune", "0"])
+    assert "mala failed: ArithmeticError" in capsys.readouterr().err
+
+
+def test_missing_package_is_skipped(monkeypatch, capsys):
+    monkeypatch.setattr(samplers, "find_spec", lambda package: None)
+    assert run.main(["eight_schools", "--samplers", "mclmc", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "mclmc skipped: Sampler 'mclmc' needs blackjax and jax" in printed.err
+    assert json.loads(printed.out)["samplers"] == {}
+
+
+def test_unknown_names_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["eight_schools", "--samplers", "gibbs,slice"])
+    assert "There is no sampler called 'slice'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run.main(["nine_schools"])
+    assert "invalid choice: 'nine_schools'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_low_rank_nutpie_runs_from_the_command_line():
+    pytest.importorskip("nutpie")
+    command = [sys.executable, str(SCRIPT), "eight_schools_noncentred", "--json"]
+    command += ["--samplers", "gibbs,nutpie_low_rank", "--draws", "1000", "--seed", str(SEED)]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures = json.loads(finished.stdout.splitlines()[-1])["samplers"]
+    assert figures["nutpie_low_rank"]["draws"] == 1000
+    assert figures["nutpie_low_rank"]["warmup_s"] > 0.0
+    assert figures["gibbs"]["agreement_z"] < AGREEMENT_BOUND + 1.0
+
+
+@pytest.mark.slow
+def test_mclmc_agrees_up_to_its_bias():
+    pytest.importorskip("blackjax")
+    figures = run.measure("lasso_diabetes", ["gibbs", "mclmc"], draws=2000, seed=SEED).samplers
+    assert figures["mclmc"]["max_rhat"] < 1.02
+    assert figures["mclmc"]["agreement_z"] < AGREEMENT_BOUND + 2.0
+
+
+def nutpie_at(target_accept):
+    """NUTS with a step size of the test's choice."""
+
+    def sampler(*, progressbar, **budget):
+        return pm.sample(
+            nuts_sampler="nutpie",
+            target_accept=target_accept,
+            progressbar=False,
+            quiet=True,
+            compute_convergence_checks=False,
+            **budget,
+        )
+
+    return sampler
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_gibbs_agrees_with_nuts(name):
+    pytest.importorskip("nutpie")
+    # The neck of the centred funnel takes shorter steps.
+    nuts = nutpie_at(0.99 if name == "eight_schools" else 0.8)
+    samplers = {"gibbs": "gibbs", "nuts": nuts}
+    result = compare(
+        BENCHMARKS[name](), samplers, draws=2000, tune=1000, random_seed=SEED, progressbar=False
+    )
+    assert not result.failures
+    first, second = (result.diagnostics[sampler] for sampler in samplers)
+    z = np.abs(first.mean - second.mean) / np.hypot(first.mcse_mean, second.mcse_mean)
+    assert z.max() < AGREEMENT_BOUND
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_first_draw_comes_within_its_bounds(name):
+    assert first_draw.main([name]) == 0
