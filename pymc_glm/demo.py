@@ -239,25 +239,28 @@ def run_demo(
     return _write_report(Path(out), parts)
 
 
-COLUMNS = (
+ROWS = (
     ("converged", "converged", "{}"),
     ("min_ess_bulk", "smallest bulk ESS", "{:,.0f}"),
+    ("min_ess_tail", "smallest tail ESS", "{:,.0f}"),
     ("max_rhat", "largest R-hat", "{:.3f}"),
-    ("ess_per_s", "ESS per second", "{:,.1f}"),
+    ("ess_per_s", "ESS per second of sampling", "{:,.1f}"),
     ("ess_per_s_total", "ESS per second in all", "{:,.1f}"),
-    ("compile_s", "set-up, s", "{:.1f}"),
+    ("compile_s", "compilation and set-up, s", "{:.1f}"),
+    ("warmup_s", "warm-up, s", "{:.2f}"),
     ("sample_s", "sampling, s", "{:.2f}"),
 )
 
 
 def _print_comparison(comparison: Comparison, console: Console) -> None:
+    """Samplers as columns, so that the table fits a narrow terminal."""
     from rich.table import Table
 
-    table = Table("sampler", title="Comparison; ESS is that of the worst coordinate")
-    for _, heading, _ in COLUMNS:
-        table.add_column(heading, justify="right")
-    for sampler, row in comparison.table.iterrows():
-        table.add_row(str(sampler), *(form.format(row[name]) for name, _, form in COLUMNS))
+    table = Table("", title="Effective sample sizes (ESS) are those of the worst coordinate")
+    for sampler in comparison:
+        table.add_column(sampler, justify="right")
+    for name, heading, form in ROWS:
+        table.add_row(heading, *(form.format(value) for value in comparison.table[name]))
     console.print(table)
     colour = {"green": "green", "amber": "yellow", "red": "red"}[comparison.level]
     console.print(comparison.verdict, style=colour, markup=False, highlight=False)

@@ -70,7 +70,7 @@ def test_demo_prints_and_writes_one_offline_page(tmp_path):
     for demo in DEMOS:
         assert demo.title in printed
         assert f">{demo.title}</h1>" in page
-    for word in ("joint Gaussian draw", "StudentT", "differences", "ESS per second"):
+    for word in ("joint Gaussian draw", "StudentT", "differences", "ESS per second of sampling"):
         assert word in printed
     assert page.count('<h1 id="model-') == len(DEMOS)
     assert page.count("What was recognised") == len(DEMOS)

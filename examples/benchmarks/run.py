@@ -60,7 +60,8 @@ class Results(NamedTuple):
     reference : str or None
         The sampler that ``agreement_z`` refers to.
     samplers : dict of str to dict
-        The figures of every sampler that ran, explained in the README. NaN is None.
+        The figures of every sampler that ran, explained in the README. NaN and infinity
+        are None.
     skipped, failed : dict of str to str
         Why a sampler did not run, or did not return.
     """
@@ -127,6 +128,7 @@ def measure(
     comparison = Comparison(trees, var_names=free, timings=timings, failures=failed)
     reference = "gibbs" if "gibbs" in trees else comparison.differences.reference
     figures = _figures(comparison, block, reference)
+    figures = {name: _finite(values) for name, values in figures.items()}
     return Results(benchmark, reference, figures, skipped, failed)
 
 
@@ -182,7 +184,7 @@ def _figures(comparison: Comparison, block: set[str], reference: str) -> dict:
             "agreement_z": z[name],
             "divergences": comparison.summaries[name].divergences,
         }
-        figures[name] = _without_nan(metrics | added)
+        figures[name] = metrics | added
     return figures
 
 
@@ -199,12 +201,11 @@ def _largest_mean_difference(comparison: Comparison, name: str, reference: str) 
     return float(z.max())
 
 
-def _without_nan(values: Mapping[str, object]) -> dict[str, object]:
-    """JSON has no NaN."""
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in values.items()
-    }
+def _finite(value: object) -> object:
+    """Replace what JSON has no number for, NaN and infinity, by None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,7 +71,8 @@ class LinearMap(NamedTuple):
             if not self.is_constant:
                 return "scaled selection"
             if np.all(np.abs(self.values) == 1.0):
-                return "identity" if m == n and np.all(per_row == 1) else "selection"
+                is_identity = m == n and np.array_equal(self.columns, np.arange(n))
+                return "identity" if is_identity else "selection"
             return "scaled selection"
         if self.is_constant and np.all(per_row == 2):
             first, second = self.values[0::2], self.values[1::2]

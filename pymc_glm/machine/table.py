@@ -16,7 +16,7 @@ FACTOR_HEADER = ("term", "family", "map", "structure")
 
 def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
     """One row per free variable: name, role, size and how it is updated."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (variable.rv_name, "block", str(variable.size), "joint Gaussian draw")
         for variable in machine.block
     ]

@@ -13,7 +13,6 @@ from pytensor.tensor.random.basic import (
     InvGammaRV,
     UniformRV,
 )
-
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
@@ -111,7 +110,9 @@ def _form(op: object, parameters: list, exponent: float) -> ConjugateForm | None
         shape, rate = parameters
         return ConjugateForm("gamma", exponent, _gamma_prior(-shape - 1.0, rate))
     if isinstance(op, GammaRV | ExponentialRV):
-        shape, mean_scale = parameters if isinstance(op, GammaRV) else [pt.constant(1.0), *parameters]
+        shape, mean_scale = (
+            parameters if isinstance(op, GammaRV) else [pt.constant(1.0), *parameters]
+        )
         if exponent == -1:
             return ConjugateForm("gamma", exponent, _gamma_prior(shape - 1.0, 1.0 / mean_scale))
         if exponent == 1:

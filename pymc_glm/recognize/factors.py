@@ -55,9 +55,7 @@ def build_factors(view: ModelView, block: Block, layout: list[BlockVariable]) ->
         for variable, place in zip(block.variables, layout, strict=True)
     ]
     size = sum(place.size for place in layout)
-    others = [
-        variable.value for variable in view.variables if variable not in block.variables
-    ]
+    others = [variable.value for variable in view.variables if variable not in block.variables]
     return [
         _build(term.name, match, places, size, others)
         for term, matches in block.matches

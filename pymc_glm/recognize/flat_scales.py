@@ -48,7 +48,8 @@ def refuse_improper_scale(
     ----------
     Gelman (2006), doi:10.1214/06-BA117A.
     """
-    if len({scale.power for scale in scales}) > 1:
+    [power, *other_powers] = {scale.power for scale in scales}
+    if power is None or other_powers:
         return
     scaled = {scale.factor for scale in scales}
     own = [factor for index, factor in enumerate(factors) if index in scaled]
@@ -56,8 +57,8 @@ def refuse_improper_scale(
     n = factors[0].linear_map.shape[1]
     if sum(factor.size for factor in factors) * n > LARGEST:
         return
-    [power] = Evaluator([form.prior["power"]], [])({})
-    prior = (float(power) + 1.0) / scales[0].power
+    [prior_power] = Evaluator([form.prior["power"]], [])({})
+    prior = (float(prior_power) + 1.0) / power
     rows = sum(factor.size for factor in own)
     used = n - _rank(others, n)
     if rows - used <= prior:

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from pytensor.graph.traversal import ancestors
 
-from pymc_glm.machine import Factor, Guest, Hyperparameter, ScaleDependence
+from pymc_glm.machine import ConjugateForm, Factor, Guest, Hyperparameter, ScaleDependence
 from pymc_glm.recognize.block import Block
 from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
 from pymc_glm.recognize.evaluate import Evaluator
@@ -81,9 +81,7 @@ def _reason_for_guest(view: ModelView, variable: FreeVariable, claimed: set[str]
 
 def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> Hyperparameter:
     prior_terms = [
-        term
-        for term in view.terms
-        if variable.value in term.touches and term.name not in claimed
+        term for term in view.terms if variable.value in term.touches and term.name not in claimed
     ]
     log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]

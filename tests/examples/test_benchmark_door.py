@@ -109,6 +109,18 @@ def test_agreement_counts_standard_errors_from_gibbs(monkeypatch):
     assert z["gibbs"] == z["mala"]
 
 
+def test_json_has_no_nan(monkeypatch, capsys):
+    def frozen(*, random_seed, **budget):
+        return exact(0.0)(random_seed=random_seed, **budget) * 0.0 + float(random_seed)
+
+    measured(monkeypatch, {"gibbs": exact(0.0), "mala": frozen})
+    arguments = ["--samplers", "gibbs,mala", "--draws", "50", "--tune", "0", "--json"]
+    assert run.main(["eight_schools", *arguments]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["samplers"]["mala"]
+    assert figures["min_ess"] is None
+    assert figures["ess_per_draw_by_variable"] == {"mu": None, "tau": None, "theta": None}
+
+
 def test_failure_is_reported_and_the_others_run(monkeypatch, capsys):
     def broken(**budget):
         raise ArithmeticError("the step size is zero")

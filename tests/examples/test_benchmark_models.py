@@ -51,7 +51,7 @@ def lasso_diabetes(observed, log_sigma, kappa, beta):
 
 
 def nile(observed, level, jump_scale, sigma):
-    prior = halfnorm.logpdf(sigma, scale=200.0) + gamma.logpdf(jump_scale, 2.0, scale=10.0)
+    prior = halfnorm.logpdf(sigma, scale=200.0) + gamma.logpdf(jump_scale, 10.0, scale=2.5)
     jumps = laplace.logpdf(np.diff(level), 0.0, jump_scale).sum()
     return prior + jumps + norm.logpdf(observed, level, sigma).sum()
 

@@ -6,10 +6,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-import pymc_glm
-
 from spelling import Spelling, spelling
 from spellings_linear import X, Y, beta, observe
+
+import pymc_glm
 
 __all__ = ["EXPERTS"]
 

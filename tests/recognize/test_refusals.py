@@ -13,7 +13,7 @@ from spellings_linear import COUNTY, X, Y, beta, observe
 
 import pymc_glm
 
-from pymc_glm import ImproperPosteriorError, InvalidDataError, RecognitionError, explain, expert
+from pymc_glm import ImproperPosteriorError, InvalidDataError, RecognitionError, expert, explain
 from pymc_glm.recognize import recognize
 from pymc_glm.sampling.start import StartingPoints
 
@@ -215,7 +215,7 @@ def test_restricted_block():
 def test_unknown_name():
     """vars= must name free variables."""
     model = build_model(lambda: observe(X @ beta()))
-    with pytest.raises(RecognitionError, match="'c' is not a free variable.* are b"):
+    with pytest.raises(RecognitionError, match=r"'c' is not a free variable.* are b"):
         explain(model, vars=["c"])
 
 
@@ -334,7 +334,7 @@ def test_collinear_intercepts():
         a = pm.Flat("a")
         observe(a + pm.Flat("group_effect", shape=3)[COUNTY])
 
-    with pytest.raises(ImproperPosteriorError, match="a .*group_effect"):
+    with pytest.raises(ImproperPosteriorError, match=r"a .*group_effect"):
         StartingPoints(recognize(build_model(build)))
 
 

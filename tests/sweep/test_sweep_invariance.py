@@ -109,9 +109,7 @@ def test_eight_schools(build, scales, one_sweep, conditional_law):
     assert min(found.values()) > FALSE_ALARM / (4 * len(found)), found
 
 
-def test_interweaving_without_the_other_factors_is_noticed(
-    one_sweep, conditional_law, monkeypatch
-):
+def test_interweaving_without_the_other_factors_is_noticed(one_sweep, conditional_law, monkeypatch):
     """A broken twin: the factors that the block meets on its way are forgotten."""
     monkeypatch.setattr(interweave_module, "_density_along", lambda *_: pt.constant(0.0))
     with pm.Model() as model:
@@ -121,10 +119,19 @@ def test_interweaving_without_the_other_factors_is_noticed(
     assert p_values(uniform)["tau"] < FALSE_ALARM
 
 
-def test_gaussian_model_is_drawn_independently(one_sweep):
+DESIGNS = {
+    "dense": np.random.default_rng(83).normal(size=(9, 3)),
+    "permutation": np.eye(3)[[1, 2, 0]],
+    "selection": np.eye(3)[[2, 0, 0]],
+    "differences": np.diff(np.eye(3), axis=0),
+}
+
+
+@pytest.mark.parametrize("case", DESIGNS)
+def test_gaussian_model_is_drawn_independently(case, one_sweep):
     """Without latents and hyperparameters, draws are independent and exact from any start."""
-    design = np.random.default_rng(83).normal(size=(9, 3))
-    target = np.arange(9.0)
+    design = DESIGNS[case]
+    target = np.arange(float(len(design)))
     with pm.Model() as model:
         b = pm.Normal("b", 1.0, [0.5, 1, 2], shape=3)
         pm.Normal("y", design @ b, 0.7, observed=target)
@@ -136,7 +143,33 @@ def test_gaussian_model_is_drawn_independently(one_sweep):
     drawn = drawn[:, machine.plan.position]
     white = (drawn - mean) @ np.linalg.cholesky(precision)
     statistics = [*white.T, white.sum(axis=1) / np.sqrt(3)]
-    assert min(kstest(s, norm.cdf).pvalue for s in statistics) > FALSE_ALARM / 4
+    p_values = [kstest(s, norm.cdf).pvalue for s in statistics]
+    assert min(p_values) > FALSE_ALARM / (len(DESIGNS) * len(p_values))
+
+
+@pytest.mark.parametrize("index", [[1, 2, 0], [2, 0, 0], [0, 1, 2]])
+def test_scale_of_permuted_responses(index, one_sweep, conditional_law):
+    """The scale of as many responses as unknowns, in another order than theirs."""
+    target = np.array([3.0, -2.0, 0.5])
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 1, shape=3)
+        pm.Normal("y", b[index], pm.HalfNormal("s", 2), observed=target)
+    machine = explain(model)
+    selection = np.eye(3)[index]
+
+    def log_density(log_scale):
+        covariance = np.exp(2 * log_scale) * np.eye(3) + selection @ selection.T
+        normal_law = multivariate_normal(np.zeros(3), covariance, allow_singular=True)
+        likelihood = normal_law.logpdf(target)
+        return likelihood - np.exp(2 * log_scale) / 8 + log_scale
+
+    law = conditional_law(log_density)
+    sweep, rng = one_sweep(machine), np.random.default_rng(86)
+    drawn = []
+    for log_scale in law.draw(rng, DRAWS):
+        # The block is drawn first, given the scale alone.
+        drawn.append(sweep(rng, np.zeros(3), log_scale)[1].item())
+    assert kstest(law.cdf(np.array(drawn)), "uniform").pvalue > FALSE_ALARM / 3
 
 
 def test_latents_leave_the_posterior_invariant(one_sweep, conditional_law):

@@ -29,6 +29,4 @@ def match_normal_mixture(value, parameters, op):
     else:
         location = pt.stack(pt.broadcast_arrays(*locations), axis=-1)
         scale = pt.stack(pt.broadcast_arrays(*scales), axis=-1)
-    return [
-        Match(NormalMixture(), value, {"weights": weights, "means": location, "scales": scale})
-    ]
+    return [Match(NormalMixture(), value, {"weights": weights, "means": location, "scales": scale})]
