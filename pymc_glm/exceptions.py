@@ -1,4 +1,4 @@
-"""The errors this package raises. Each message is two sentences: the problem, then the reason or fix."""
+"""The errors this package raises: the problem in one sentence, the reason or the fix in another."""
 
 __all__ = [
     "GaussianLatentMachineError",

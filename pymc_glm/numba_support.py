@@ -73,9 +73,7 @@ def compile_source(source: str, name: str, environment: dict, key: str) -> Calla
     """
     # numba rebuilds a cached function from the module its globals name.
     environment = {"__name__": __name__, **environment}
-    return compile_numba_function_src(
-        source, name, environment, cache_key=f"{key}-{KERNEL_HASH}"
-    )
+    return compile_numba_function_src(source, name, environment, cache_key=f"{key}-{KERNEL_HASH}")
 
 
 @register_funcify_and_cache_key(KernelOp)
@@ -99,7 +97,10 @@ def _funcify_kernel_op(op: KernelOp, node, **_) -> tuple[Callable, str]:
         f"    {', '.join(results)} = function({', '.join(arguments)})\n"
         f"    return {', '.join(wrapped)}\n"
     )
-    shapes = "".join("g" if isinstance(v.type, RandomGeneratorType) else str(v.type.ndim) for v in node.inputs)
+    shapes = "".join(
+        "g" if isinstance(variable.type, RandomGeneratorType) else str(variable.type.ndim)
+        for variable in node.inputs
+    )
     key = f"{op.kernel}-{op.outputs}-{op.stochastic}-{shapes}"
     function = compile_source(
         source, f"{op}_op", {"function": op.function(), "np": __import__("numpy")}, key

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -64,7 +66,7 @@ class KernelOp(Op):
             # The generator is advanced, never copied: a copy costs more than most draws.
             self.destroy_map = {0: [0]}
 
-    def function(self):
+    def function(self) -> Callable:
         """Return the compiled kernel."""
         module, name = self.kernel.split(":")
         return getattr(import_module(module), name)
@@ -75,6 +77,7 @@ class KernelOp(Op):
         import_module("pymc_glm.numba_support")
 
     def make_node(self, *inputs: Variable) -> Apply:
+        """Apply the kernel to inputs, cast to float64 or int64."""
         import_module("pymc_glm.numba_support")
         nodes = [self._as_input(value) for value in inputs]
         if self.stochastic and not isinstance(nodes[0].type, RandomGeneratorType):
@@ -82,9 +85,7 @@ class KernelOp(Op):
                 f"{self.kernel} needs a random generator as its first input, got {nodes[0].type}. "
                 "Pass the generator of the sweep."
             )
-        outputs = [
-            pt.TensorType(dtype, shape=(None,) * ndim)() for dtype, ndim in self.outputs
-        ]
+        outputs = [pt.TensorType(dtype, shape=(None,) * ndim)() for dtype, ndim in self.outputs]
         if self.stochastic:
             outputs = [random_generator_type(), *outputs]
         return Apply(self, nodes, outputs)
@@ -97,7 +98,8 @@ class KernelOp(Op):
         wanted = "int64" if np.dtype(tensor.dtype).kind in "iub" else "float64"
         return tensor if tensor.dtype == wanted else tensor.astype(wanted)
 
-    def perform(self, node, inputs, output_storage):
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+        """Run the kernel."""
         arguments = [
             value
             if isinstance(value, np.random.Generator)

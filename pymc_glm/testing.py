@@ -85,9 +85,7 @@ def _log_density(family: AbstractFamily, parameters: dict[str, Any], t: np.ndarr
     return _evaluate(family.log_density(pt.as_tensor(t), **parameters))
 
 
-def _check_density(
-    family: AbstractFamily, parameters: dict[str, Any], points: np.ndarray
-) -> None:
+def _check_density(family: AbstractFamily, parameters: dict[str, Any], points: np.ndarray) -> None:
     log_density = _log_density(family, parameters, points)
     total = _evaluate(family.log_density_sum(pt.as_tensor(points), **parameters))
     np.testing.assert_allclose(

@@ -94,7 +94,7 @@ def response(
 
 def _is_identity(linear_map: LinearMap) -> bool:
     """Whether t = x, so that nothing needs computing."""
-    return linear_map.structure() == "identity" and np.all(linear_map.values == 1.0)
+    return linear_map.structure() == "identity" and bool(np.all(linear_map.values == 1.0))
 
 
 def _is_zero(offset: np.ndarray | TensorVariable) -> bool:

@@ -3,10 +3,12 @@
 from pymc_glm.machine.factor import BlockVariable, Factor
 from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.machine.machine import (
+    CentredDirection,
     ConjugateForm,
     Guest,
     Hyperparameter,
     Interweaving,
+    InverseDirection,
     LatentMachine,
     Refusal,
     ScaleDependence,
@@ -14,11 +16,13 @@ from pymc_glm.machine.machine import (
 
 __all__ = [
     "BlockVariable",
+    "CentredDirection",
     "ConjugateForm",
     "Factor",
     "Guest",
     "Hyperparameter",
     "Interweaving",
+    "InverseDirection",
     "LatentMachine",
     "LinearMap",
     "Refusal",

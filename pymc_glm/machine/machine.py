@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from pytensor.tensor.variable import TensorVariable
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from pymc_glm.gaussian import GaussianPlan
 
 __all__ = [
+    "CentredDirection",
     "ConjugateForm",
     "Guest",
     "Hyperparameter",
     "Interweaving",
+    "InverseDirection",
     "LatentMachine",
     "Refusal",
     "ScaleDependence",
@@ -79,26 +82,54 @@ class ConjugateForm(NamedTuple):
     positive: TensorVariable | None = None
 
 
-class Interweaving(NamedTuple):
-    """A direction d(x) along which block and scale can move together: the factors' K d = t.
+class InverseDirection(NamedTuple):
+    """The direction d = R t, with a constant right inverse R of the scaled factors' maps.
 
     Attributes
     ----------
     factors : tuple of int
         The factors whose responses and scales are multiplied together.
-    kind : str
-        ``"inverse"``: d = R t with a constant sparse right inverse R of K. ``"centre"``: d is x
-        less the mean of its connected component.
-    inverse : scipy.sparse.csr_matrix or None, shape (n, sum of m)
+    inverse : scipy.sparse.csr_matrix, shape (n, sum of m)
         R.
-    component : ndarray of int64 or None, shape (n,)
+    """
+
+    factors: tuple[int, ...]
+    inverse: sp.csr_matrix
+
+    def reached(self) -> np.ndarray:
+        """Which unknowns move, a mask of shape (n,)."""
+        return np.diff(self.inverse.indptr) > 0
+
+    def permuted(self, position: np.ndarray) -> InverseDirection:
+        """The same direction for a block whose unknown j has moved to ``position[j]``."""
+        return self._replace(inverse=self.inverse[np.argsort(position)])
+
+
+class CentredDirection(NamedTuple):
+    """The direction from the mean of each unknown's component, for factors of pure differences.
+
+    Attributes
+    ----------
+    factors : tuple of int
+        The factors whose responses and scales are multiplied together.
+    component : ndarray of int64, shape (n,)
         Connected component of each unknown, -1 for those that stay.
     """
 
     factors: tuple[int, ...]
-    kind: str
-    inverse: object | None
-    component: np.ndarray | None
+    component: np.ndarray
+
+    def reached(self) -> np.ndarray:
+        """Which unknowns move, a mask of shape (n,)."""
+        return self.component >= 0
+
+    def permuted(self, position: np.ndarray) -> CentredDirection:
+        """The same direction for a block whose unknown j has moved to ``position[j]``."""
+        return self._replace(component=self.component[np.argsort(position)])
+
+
+# A direction d(x) along which block and scale can move together: the scaled factors' K d = t.
+Interweaving = InverseDirection | CentredDirection
 
 
 class Hyperparameter(NamedTuple):

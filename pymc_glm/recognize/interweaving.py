@@ -16,7 +16,14 @@ import scipy.sparse as sp
 
 from scipy.sparse.csgraph import connected_components
 
-from pymc_glm.machine import BlockVariable, Factor, Interweaving, ScaleDependence
+from pymc_glm.machine import (
+    BlockVariable,
+    CentredDirection,
+    Factor,
+    Interweaving,
+    InverseDirection,
+    ScaleDependence,
+)
 
 __all__ = ["find_interweaving"]
 
@@ -58,10 +65,10 @@ def find_interweaving(
         return None
     inverse = _right_inverse(scaled, layout)
     if inverse is not None:
-        return Interweaving(tuple(touched), "inverse", inverse, None)
+        return InverseDirection(tuple(touched), inverse)
     component = _difference_components(scaled)
     if component is not None:
-        return Interweaving(tuple(touched), "centre", None, component)
+        return CentredDirection(tuple(touched), component)
     return None
 
 

@@ -1,5 +1,5 @@
 """Whole chains, compiled."""
 
-from pymc_glm.sampling.sample import sample
+from pymc_glm.sampling.compiled import sample
 
 __all__ = ["sample"]

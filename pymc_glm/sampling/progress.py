@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 from pymc.progress_bar import ProgressBarManager, ProgressBarOptions
 from rich.progress import TextColumn
 from rich.table import Column
@@ -68,5 +66,3 @@ class ChainProgress(ProgressBarManager):
             is_last=done == self._total,
             total=self._total,
         )
-
-

@@ -41,10 +41,10 @@ class StartingPoints:
 
     def __init__(self, recognition: Recognition) -> None:
         self.machine, self.view = recognition
-        self._hypers = [*self.machine.hyperparameters, *self.machine.guests]
         self._evaluate = Evaluator(
             [graph for factor in self.machine.factors for graph in _graphs(factor)],
-            [variable.value for variable in self._hypers],
+            [hyper.value for hyper in self.machine.hyperparameters]
+            + [guest.value for guest in self.machine.guests],
         )
         self.check(self.view.initial_point)
 
@@ -109,7 +109,7 @@ def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
     entries, offset = next(values), next(values)
     parameters = {name: next(values) for name in factor.family.parameters}
     if "scale" in parameters:
-        location, scale = 0.0, parameters["scale"]
+        location, scale = np.zeros(()), parameters["scale"]
     else:
         location, scale = _mixture_moments(**parameters)
     m = factor.size
@@ -126,4 +126,3 @@ def _mixture_moments(weights, means, scales) -> tuple[np.ndarray, np.ndarray]:
     mean = np.sum(weights * means, axis=-1)
     square = np.sum(weights * (scales**2 + means**2), axis=-1)
     return mean, np.sqrt(square - mean**2)
-

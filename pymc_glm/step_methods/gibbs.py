@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from pymc.util import get_random_generator
 from rich.progress import TextColumn
 from rich.table import Column
 
-from pymc_glm.machine import LatentMachine
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.posterior import value_draws
 from pymc_glm.sampling.start import StartingPoints
@@ -99,7 +98,7 @@ class GaussianLatentGibbs(BlockedStep):
     name = "gaussian_latent_gibbs"
     default_blocked = True
     default_tune_steps = 200
-    stats_dtypes_shapes = {"sweep_time": (np.float64, [])}
+    stats_dtypes_shapes: ClassVar[dict] = {"sweep_time": (np.float64, [])}
     _state_class = GaussianLatentGibbsState
 
     def __new__(cls, *args: Any, **kwargs: Any) -> GaussianLatentGibbs:
@@ -124,9 +123,10 @@ class GaussianLatentGibbs(BlockedStep):
         recognition = recognize(model, vars)
         self.machine = with_scales(recognition.machine, scales)
         StartingPoints(recognition)
-        updated = [*self.machine.block, *self.machine.hyperparameters]
+        updated = [place.name for place in self.machine.block]
+        updated += [hyper.name for hyper in self.machine.hyperparameters]
         by_name = {value.name: value for value in model.value_vars}
-        self.vars = [by_name[variable.name] for variable in updated]
+        self.vars = [by_name[name] for name in updated]
         self.blocked = blocked
         self.rng = get_random_generator(rng)
         self._compile()

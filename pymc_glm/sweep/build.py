@@ -81,7 +81,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     _draw_block(state, machine)
     for hyper in machine.hyperparameters:
         if hyper.interweaving is not None:
-            interweave(state, hyper)
+            interweave(state, hyper, hyper.interweaving.permuted(position))
         update_hyperparameter(state, hyper)
     outputs = [state.x, *(state.values[hyper.value] for hyper in machine.hyperparameters)]
     return SweepGraph(rng, [x, *hypers], guests, state.rng, outputs)

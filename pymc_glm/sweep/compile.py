@@ -135,5 +135,5 @@ def _sweep_key(compiled: CompiledSweep) -> str:
     """PyTensor's cache key of the compiled sweep; unique where it has none."""
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
-    py_func = compiled.function.py_func
+    py_func = getattr(compiled.function, "py_func")
     return CACHED_SRC_FUNCTIONS.get(py_func, f"uncached-{id(py_func)}")

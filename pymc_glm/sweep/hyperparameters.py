@@ -94,8 +94,9 @@ def _collapsed_target(
     through_scale = {dependence.factor for dependence in hyper.scales}
     for index in hyper.factors:
         factor = state.factors[index]
-        if index in through_scale and factor.family.scale_power is not None:
-            target = target + _scale_term(state, index, changed)
+        power = factor.family.scale_power
+        if index in through_scale and power is not None:
+            target = target + _scale_term(state, index, power, changed)
         else:
             target = target + _full_term(state, index, changed)
         if factor.correction is not None:
@@ -103,14 +104,15 @@ def _collapsed_target(
     return target
 
 
-def _scale_term(state: SweepState, index: int, changed) -> TensorVariable:
+def _scale_term(
+    state: SweepState, index: int, power: int, changed: dict[TensorVariable, TensorVariable]
+) -> TensorVariable:
     """A factor's density as a function of its scale, by the sufficient statistic."""
     factor = state.factors[index]
     now = state.parameters(factor)["scale"]
     then = state.parameters(factor, changed)["scale"]
     statistic = sufficient_statistic(factor.family, state.response(index), now)
     log_ratio = pt.log(first_entry(then)) - pt.log(first_entry(now))
-    power = factor.family.scale_power
     decay = factor.family.rate_constant * statistic * pt.exp(-power * log_ratio)
     return -factor.size * log_ratio - decay
 

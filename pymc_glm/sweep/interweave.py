@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import response
-from pymc_glm.machine import Hyperparameter, Interweaving, LinearMap
+from pymc_glm.machine import CentredDirection, Hyperparameter, Interweaving, LinearMap
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.hyperparameters import first_entry
 from pymc_glm.sweep.slice_op import slice_update
@@ -27,7 +27,7 @@ _quadratic_along = KernelOp(f"{KERNELS}:quadratic_along")
 _moved = KernelOp(f"{KERNELS}:moved")
 
 
-def interweave(state: SweepState, hyper: Hyperparameter) -> None:
+def interweave(state: SweepState, hyper: Hyperparameter, interweaving: Interweaving) -> None:
     """Update a scale together with the block, given the block's scaled coordinates.
 
     Parameters
@@ -35,9 +35,10 @@ def interweave(state: SweepState, hyper: Hyperparameter) -> None:
     state : SweepState
         Changed in place.
     hyper : Hyperparameter
-        A scale with an `Interweaving`.
+        The scale.
+    interweaving : InverseDirection or CentredDirection
+        The direction of the block, in the drawn order.
     """
-    interweaving = hyper.interweaving
     direction = _direction(state, interweaving)
     moved = _moved_factors(state, interweaving)
     along = {
@@ -57,16 +58,14 @@ def interweave(state: SweepState, hyper: Hyperparameter) -> None:
     state.rng, updated = slice_update(state.rng, state.values[hyper.value], proposal, target)
 
     step = _growth(state, interweaving, {hyper.value: updated})
-    responses = {
-        index: _moved(state.response(index), along[index], step) for index in moved
-    }
+    responses = {index: _moved(state.response(index), along[index], step) for index in moved}
     x = _moved(state.x, direction, step)
     state.set_value(hyper.value, updated)
     state.set_block(x, responses)
 
 
 def _direction(state: SweepState, interweaving: Interweaving) -> TensorVariable:
-    if interweaving.kind == "centre":
+    if isinstance(interweaving, CentredDirection):
         component = interweaving.component
         count = np.array([component.max() + 1], dtype=np.int64)
         return _centred(state.x, pt.constant(component), pt.constant(count))
@@ -77,12 +76,7 @@ def _direction(state: SweepState, interweaving: Interweaving) -> TensorVariable:
 
 def _moved_factors(state: SweepState, interweaving: Interweaving) -> list[int]:
     """Other factors that the direction can reach."""
-    n = state.factors[0].linear_map.shape[1]
-    if interweaving.kind == "centre":
-        reached = interweaving.component >= 0
-    else:
-        reached = np.zeros(n, dtype=bool)
-        reached[np.unique(interweaving.inverse.nonzero()[0])] = True
+    reached = interweaving.reached()
     return [
         index
         for index, factor in enumerate(state.factors)
@@ -91,7 +85,7 @@ def _moved_factors(state: SweepState, interweaving: Interweaving) -> list[int]:
 
 
 def _growth(state: SweepState, interweaving: Interweaving, changed) -> TensorVariable:
-    """c - 1, where c is the ratio of the changed scale to the current one."""
+    """C - 1, where c is the ratio of the changed scale to the current one."""
     factor = state.factors[interweaving.factors[0]]
     now = first_entry(state.parameters(factor)["scale"])
     then = first_entry(state.parameters(factor, changed)["scale"])

@@ -85,7 +85,7 @@ def truncated_gamma_scale(rng, theta, a, b, exponent, lower, upper):
 
 @kernel
 def centred(x, component, count):
-    """x less the mean of its connected component; zero where the component is -1."""
+    """Each entry less the mean of its connected component; zero where the component is -1."""
     totals = np.zeros(count[0])
     sizes = np.zeros(count[0])
     for i in range(x.size):
@@ -113,7 +113,7 @@ def quadratic_along(t, direction, scale):
 
 @kernel
 def moved(t, direction, step):
-    """t + step * direction."""
+    """Take a step from t along a direction."""
     out = np.empty(t.size)
     for i in range(t.size):
         out[i] = t[i] + step[0] * direction[i]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -40,7 +41,7 @@ class SliceUpdate(Op):
     Neal (2003), doi:10.1214/aos/1056562461.
     """
 
-    __props__ = ()
+
 
     def __init__(self, inputs: list[Variable], target: TensorVariable) -> None:
         self.fgraph = FunctionGraph(inputs, [target], clone=True)
@@ -48,22 +49,31 @@ class SliceUpdate(Op):
         self.destroy_map = {0: [0]}
         self._function: Callable | None = None
 
+    def __setstate__(self, state: dict) -> None:
+        # An unpickled graph is compiled without make_node.
+        self.__dict__.update(state)
+        import_module("pymc_glm.sweep.numba_dispatch")
+
     def make_node(self, rng: Variable, *inputs: Variable) -> Apply:
+        """Apply to a generator, the variable's current value and what the target mentions."""
         import_module("pymc_glm.sweep.numba_dispatch")
         return Apply(self, [rng, *inputs], [random_generator_type(), inputs[0].type()])
 
-    def perform(self, node, inputs, output_storage):
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+        """Run the update in Python."""
         rng, start, *rest = inputs
-        if self._function is None:
-            self._function = pytensor.function(
+        function = self._function
+        if function is None:
+            function = pytensor.function(
                 list(self.fgraph.inputs),
                 self.fgraph.outputs[0],
                 mode=Mode(linker="py", optimizer=None),
                 on_unused_input="ignore",
             )
+            self._function = function
         output_storage[0][0] = rng
         output_storage[1][0] = slice_entries(
-            rng, np.array(start, dtype=float), lambda point: float(self._function(point, *rest))
+            rng, np.array(start, dtype=float), lambda point: float(function(point, *rest))
         )
 
     def __str__(self) -> str:

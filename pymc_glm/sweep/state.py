@@ -72,9 +72,7 @@ class SweepState:
     ) -> dict[str, TensorVariable]:
         """Parameters of a factor at current, or changed, values."""
         changed = changed or {}
-        return {
-            name: self.substituted(value, changed) for name, value in factor.parameters.items()
-        }
+        return {name: self.substituted(value, changed) for name, value in factor.parameters.items()}
 
     def linear_map(self, factor: Factor, changed=None):
         """The factor's map at current, or changed, values."""

@@ -10,6 +10,7 @@ import pytest
 from spellings_linear import COUNTY, X, Y, beta
 
 from pymc_glm import explain
+from pymc_glm.machine import CentredDirection, InverseDirection
 
 GIG = "generalized inverse Gaussian"
 TRANSFORMS = pm.distributions.transforms
@@ -202,7 +203,8 @@ def test_interweaving(case):
     machine = explain(model)
     hyper = {hyper.rv_name: hyper for hyper in machine.hyperparameters}["tau"]
     found = hyper.interweaving
-    assert (found.kind if found else None) == kind
+    kinds = {InverseDirection: "inverse", CentredDirection: "centre", type(None): None}
+    assert kinds[type(found)] == kind
     if found is None:
         assert "interweaved" not in hyper.update
         return

@@ -19,7 +19,7 @@ from pymc_glm.sampling.progress import ChainProgress
 from pymc_glm.sweep import compile_chain
 
 # The package has a function of the module's name.
-SAMPLE = import_module("pymc_glm.sampling.sample")
+SAMPLE = import_module("pymc_glm.sampling.compiled")
 
 DATA = np.random.default_rng(6)
 X = DATA.normal(size=(20, 3))

@@ -151,7 +151,9 @@ def _refuse_guests(machine: LatentMachine) -> None:
     )
 
 
-def _generators(random_seed, chains: int) -> list[np.random.Generator]:
+def _generators(
+    random_seed: int | Sequence[int] | np.random.Generator | None, chains: int
+) -> list[np.random.Generator]:
     if isinstance(random_seed, Sequence | np.ndarray):
         if len(random_seed) != chains:
             raise ValueError(
@@ -163,7 +165,13 @@ def _generators(random_seed, chains: int) -> list[np.random.Generator]:
 
 
 def _result(
-    model: Model, machine: LatentMachine, run: ChainRun, random_seed, compile_seconds, tune, var_names
+    model: Model,
+    machine: LatentMachine,
+    run: ChainRun,
+    random_seed: object,
+    compile_seconds: float,
+    tune: int,
+    var_names: Sequence[str] | None,
 ) -> DataTree:
     kept = run.done
     if run.interruption is not None and kept == 0:
