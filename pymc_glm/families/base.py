@@ -92,7 +92,7 @@ class AbstractFamily(ABC):
 
     @property
     def scale_power(self) -> int | None:
-        """q, where the sum of |t / scale|**q is sufficient for the scale; None elsewhere.
+        """q, where the sum of ``|t / scale|**q`` is sufficient for the scale; None elsewhere.
 
         Then log phi summed over m rows is a constant minus ``m log(scale)`` minus
         ``rate_constant * sum |t / scale|**q``.

@@ -16,9 +16,7 @@ from pymc_glm.ops import KernelOp
 
 __all__ = ["Gaussian"]
 
-_LOG_DENSITY_SUM = KernelOp(
-    "pymc_glm.families.kernels:gaussian_log_density_sum", (("float64", 0),)
-)
+_LOG_DENSITY_SUM = KernelOp("pymc_glm.families.kernels:gaussian_log_density_sum", (("float64", 0),))
 
 
 @final

@@ -120,9 +120,7 @@ def laplace_precision(rng, t, scale, cap):
 def _student_t_log_height(nu):
     """Log density at zero of the standard Student law."""
     if nu < 100.0:
-        return (
-            math.lgamma(0.5 * nu + 0.5) - math.lgamma(0.5 * nu) - 0.5 * math.log(nu * math.pi)
-        )
+        return math.lgamma(0.5 * nu + 0.5) - math.lgamma(0.5 * nu) - 0.5 * math.log(nu * math.pi)
     # The two log gammas cancel for large nu; this is the series of their difference.
     u = 2.0 / nu
     series = u * (-1 / 8 + u * u * (1 / 192 + u * u * (-1 / 640 + u * u * 17 / 14336)))

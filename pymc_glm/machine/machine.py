@@ -72,14 +72,17 @@ class ConjugateForm(NamedTuple):
         e.
     prior : dict of str to TensorVariable or ndarray
         Parameters of the prior that the draw needs, of shape ().
-    positive : TensorVariable or None, shape ()
+    positive : TensorVariable, shape ()
         theta as a graph of the value variable.
+    total_power : float
+        a: the number of responses times the power of theta that scales them.
     """
 
     kind: str
     exponent: float
     prior: dict[str, TensorVariable]
-    positive: TensorVariable | None = None
+    positive: TensorVariable
+    total_power: float
 
 
 class InverseDirection(NamedTuple):

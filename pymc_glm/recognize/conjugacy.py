@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytensor.tensor as pt
 
@@ -69,12 +71,14 @@ def find_conjugate_form(
     if variable.size != 1 or any(np.prod(static_shape(p)) != 1 for p in parameters):
         return None
     scalars = [scalar(parameter) for parameter in parameters]
-    form = _form(own.distribution.op, scalars, exponent)
-    if form is None:
+    prior = _prior(own.distribution.op, scalars, exponent)
+    if prior is None:
         return None
+    total_power = sum(factors[scale.factor].size * (scale.power or 0.0) for scale in scales)
+    form = ConjugateForm(*prior, positive_form(variable), total_power)
     if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
         refuse_improper_scale(variable, form, factors, scales)
-    return form._replace(positive=positive_form(variable))
+    return form
 
 
 def positive_form(variable: FreeVariable) -> TensorVariable:
@@ -100,35 +104,43 @@ def _common_exponent(factors, touched, scales) -> float | None:
     return exponents.pop() if len(exponents) == 1 else None
 
 
-def _form(op: object, parameters: list, exponent: float) -> ConjugateForm | None:
+class _Prior(NamedTuple):
+    """The first fields of a conjugate form."""
+
+    kind: str
+    exponent: float
+    parameters: dict[str, TensorVariable]
+
+
+def _prior(op: object, parameters: list, exponent: float) -> _Prior | None:
     if isinstance(op, HalfFlatRV):
-        return ConjugateForm("gamma", exponent, _gamma_prior(0.0, 0.0))
+        return _Prior("gamma", exponent, _gamma_prior(0.0, 0.0))
     if isinstance(op, FlatRV):
         # Flat on the log: theta**-1 on theta itself.
-        return ConjugateForm("gamma", exponent, _gamma_prior(-1.0, 0.0))
+        return _Prior("gamma", exponent, _gamma_prior(-1.0, 0.0))
     if isinstance(op, InvGammaRV) and exponent == 1:
         shape, rate = parameters
-        return ConjugateForm("gamma", exponent, _gamma_prior(-shape - 1.0, rate))
+        return _Prior("gamma", exponent, _gamma_prior(-shape - 1.0, rate))
     if isinstance(op, GammaRV | ExponentialRV):
         shape, mean_scale = (
             parameters if isinstance(op, GammaRV) else [pt.constant(1.0), *parameters]
         )
         if exponent == -1:
-            return ConjugateForm("gamma", exponent, _gamma_prior(shape - 1.0, 1.0 / mean_scale))
+            return _Prior("gamma", exponent, _gamma_prior(shape - 1.0, 1.0 / mean_scale))
         if exponent == 1:
-            return _gig_form(exponent, 1.0, shape - 1.0, 1.0 / mean_scale)
+            return _gig_prior(exponent, shape - 1.0, 1.0 / mean_scale)
     if isinstance(op, HalfNormalRV) and exponent == 2:
         _, sigma = parameters
-        return _gig_form(exponent, 2.0, pt.constant(0.0), 0.5 * sigma**-2)
+        return _gig_prior(exponent, pt.constant(0.0), 0.5 * sigma**-2)
     if isinstance(op, UniformRV):
         lower, upper = parameters
-        return ConjugateForm("truncated gamma", exponent, {"lower": lower, "upper": upper})
+        return _Prior("truncated gamma", exponent, {"lower": lower, "upper": upper})
     if isinstance(op, HalfCauchyRV) and exponent == 2:
         [beta] = parameters
-        return ConjugateForm("half-t", exponent, {"nu": pt.constant(1.0), "sigma": beta})
+        return _Prior("half-t", exponent, {"nu": pt.constant(1.0), "sigma": beta})
     if isinstance(op, HalfStudentTRV) and exponent == 2:
         nu, sigma = parameters
-        return ConjugateForm("half-t", exponent, {"nu": nu, "sigma": sigma})
+        return _Prior("half-t", exponent, {"nu": nu, "sigma": sigma})
     return None
 
 
@@ -137,9 +149,9 @@ def _gamma_prior(power: object, rate: object) -> dict:
     return {"power": pt.as_tensor(power), "rate": pt.as_tensor(rate)}
 
 
-def _gig_form(exponent: float, order: float, power: object, rate: object) -> ConjugateForm:
-    """Prior theta**power exp(-rate theta**order), against exp(-b theta**-order)."""
-    return ConjugateForm(
+def _gig_prior(exponent: float, power: object, rate: object) -> _Prior:
+    """Prior theta**power exp(-rate theta**e), against exp(-b theta**-e)."""
+    return _Prior(
         "generalized inverse Gaussian",
         exponent,
         {"power": pt.as_tensor(power), "rate": pt.as_tensor(rate)},

@@ -9,7 +9,14 @@ import pytensor.tensor as pt
 
 from pytensor.graph.traversal import ancestors
 
-from pymc_glm.machine import ConjugateForm, Factor, Guest, Hyperparameter, ScaleDependence
+from pymc_glm.machine import (
+    BlockVariable,
+    ConjugateForm,
+    Factor,
+    Guest,
+    Hyperparameter,
+    ScaleDependence,
+)
 from pymc_glm.recognize.block import Block
 from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
 from pymc_glm.recognize.evaluate import Evaluator
@@ -29,7 +36,13 @@ class Roles(NamedTuple):
     guests: list[Guest]
 
 
-def assign_roles(view: ModelView, block: Block, factors: list[Factor], layout) -> Roles:
+def assign_roles(
+    view: ModelView,
+    block: Block,
+    factors: list[Factor],
+    layout: list[BlockVariable],
+    requested: set[str] | None = None,
+) -> Roles:
     """Decide, for each variable outside the block, whether the sweep updates it.
 
     A variable is updated by the sweep when it is continuous and univariate and every term that
@@ -46,6 +59,8 @@ def assign_roles(view: ModelView, block: Block, factors: list[Factor], layout) -
         The factors of the block.
     layout : list of BlockVariable
         Where each variable of the block sits.
+    requested : set of str, optional
+        Names of the variables to update. By default all that can be.
 
     Returns
     -------
@@ -57,6 +72,8 @@ def assign_roles(view: ModelView, block: Block, factors: list[Factor], layout) -
         if variable in block.variables:
             continue
         reason = _reason_for_guest(view, variable, claimed)
+        if requested is not None and variable.name not in requested:
+            reason = "it was not asked for"
         if reason is not None:
             guests.append(Guest(variable.value.name, variable.name, variable.value, reason))
             continue

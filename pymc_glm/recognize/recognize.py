@@ -38,7 +38,7 @@ def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentM
     model : pymc.Model, optional
         The model; the one of the context by default.
     vars : sequence of variables or names, optional
-        Variables the block is restricted to. By default every variable that can be in it.
+        Variables to update. By default every variable that can be.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     model : pymc.Model
         The model.
     vars : sequence of variables or names, optional
-        Variables the block is restricted to.
+        Variables to update. By default every variable that can be.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     view = view_model(model)
     block, layout, factors = _read_block(view, requested)
     certify(view, factors, layout)
-    roles = assign_roles(view, block, factors, layout)
+    roles = assign_roles(view, block, factors, layout, requested)
     plan = plan_gaussian([factor.linear_map for factor in factors])
     machine = LatentMachine(
         block=layout,

@@ -41,7 +41,6 @@ def sample(
     random_seed: int | Sequence[int] | np.random.Generator | None = None,
     model: Model | None = None,
     *,
-    vars: Sequence | None = None,
     scales: Literal["interweave", "plain"] = "interweave",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
@@ -64,8 +63,6 @@ def sample(
         One seed, or one for each chain. Equal seeds and inputs give equal draws.
     model : pymc.Model, optional
         The model; the one of the context by default.
-    vars : sequence of variables or names, optional
-        Variables the Gaussian block is restricted to.
     scales : {"interweave", "plain"}
         Whether scales of priors also move together with the block. ``"plain"`` shows what
         happens otherwise.
@@ -115,7 +112,7 @@ def sample(
     _check_counts(draws=draws, tune=tune, chains=chains)
     model = modelcontext(model)
     began = time.perf_counter()
-    recognition = recognize(model, vars)
+    recognition = recognize(model)
     machine = with_scales(recognition.machine, scales)
     _refuse_guests(machine)
     starting_points = StartingPoints(recognition)
@@ -175,7 +172,7 @@ def _result(
 ) -> DataTree:
     kept = run.done
     if run.interruption is not None and kept == 0:
-        raise run.interruption
+        raise _without_draws(run.interruption)
     attributes = {
         "sampling_time": run.sampling_seconds,
         "tuning_time": run.tuning_seconds,
@@ -199,3 +196,15 @@ def _result(
         " until then are in this error's `partial`.",
         partial=tree,
     ) from run.interruption
+
+
+def _without_draws(interruption: BaseException) -> BaseException:
+    """What to raise when a run ended before every chain had a draw."""
+    if isinstance(interruption, KeyboardInterrupt):
+        return interruption
+    error = SamplingError(
+        f"A sweep failed before every chain had a draw: {interruption}. Check the model's scales"
+        " and starting values with pymc_glm.explain() and model.debug()."
+    )
+    error.__cause__ = interruption
+    return error

@@ -102,6 +102,7 @@ class GaussianLatentGibbs(BlockedStep):
     _state_class = GaussianLatentGibbsState
 
     def __new__(cls, *args: Any, **kwargs: Any) -> GaussianLatentGibbs:
+        """Make a bare step; the constructor fills it."""
         # PyMC's own constructor would claim every variable of the model and keep the model in the
         # pickle; recognition decides which variables are ours.
         step = object.__new__(cls)

@@ -56,19 +56,18 @@ def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
 
 def _draw_conjugate(state: SweepState, hyper: Hyperparameter, form: ConjugateForm) -> None:
     theta = state.at_current(form.positive)
-    power_of_theta, rate = 0.0, 0.0
+    rate = pt.constant(0.0)
     for dependence in hyper.scales:
         factor = state.factors[dependence.factor]
         scale = state.parameters(factor)["scale"]
         t = state.response(dependence.factor)
         statistic = sufficient_statistic(factor.family, t, scale)
         rate = rate + factor.family.rate_constant * statistic
-        power_of_theta += factor.size * dependence.power
     rate = rate * theta**form.exponent
     draw, names = _CONJUGATE_DRAWS[form.kind]
     prior = [state.at_current(form.prior[name]) for name in names]
     state.rng, theta = draw(
-        state.rng, theta, pt.constant(power_of_theta), rate, pt.constant(form.exponent), *prior
+        state.rng, theta, pt.constant(form.total_power), rate, pt.constant(form.exponent), *prior
     )
     state.set_value(hyper.value, _value_of(hyper, form, theta, prior))
 

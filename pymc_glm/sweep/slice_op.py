@@ -41,8 +41,6 @@ class SliceUpdate(Op):
     Neal (2003), doi:10.1214/aos/1056562461.
     """
 
-
-
     def __init__(self, inputs: list[Variable], target: TensorVariable) -> None:
         self.fgraph = FunctionGraph(inputs, [target], clone=True)
         get_mode("NUMBA").excluding("inplace").optimizer.rewrite(self.fgraph)

@@ -42,9 +42,7 @@ def laplace_precision_cdf(t, scale):
         # numpy's wald returns zeros, which the check must be able to reject.
         root = 1 / (scale * np.sqrt(np.maximum(w, 1e-300)))
         x = w * scale * t
-        return stats.norm.cdf(root * (x - 1)) + np.exp(
-            2 * t / scale + log_ndtr(-root * (x + 1))
-        )
+        return stats.norm.cdf(root * (x - 1)) + np.exp(2 * t / scale + log_ndtr(-root * (x + 1)))
 
     return cdf
 

@@ -60,9 +60,7 @@ def gig_cdf(p, a, b):
 
     def log_density(y):
         with np.errstate(over="ignore"):
-            return p * y - 0.5 * (
-                np.exp(np.log(a) + y + centre) + np.exp(np.log(b) - y - centre)
-            )
+            return p * y - 0.5 * (np.exp(np.log(a) + y + centre) + np.exp(np.log(b) - y - centre))
 
     wide = np.linspace(-1500, 1500, 300_001)
     values = log_density(wide)
