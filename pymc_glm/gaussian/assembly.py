@@ -29,6 +29,7 @@ _add_column = KernelOp(f"{_KERNELS}:add_column")
 _add_gram = KernelOp(f"{_KERNELS}:add_gram")
 _add_information = KernelOp(f"{_KERNELS}:add_information")
 _add_products = KernelOp(f"{_KERNELS}:add_products")
+_add_single = KernelOp(f"{_KERNELS}:add_single")
 _add_sparse = KernelOp(f"{_KERNELS}:add_sparse")
 
 # A dense Gram matrix takes m * n**2 operations at BLAS speed, a list of products one read of
@@ -90,7 +91,10 @@ class _System:
             targets = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int64)
             starts = np.append(matrix.indptr[targets], matrix.nnz).astype(np.int64)
             index = matrix.indices.astype(np.int64)
-            self.add(_add_sparse, targets, starts, index, matrix.data, weight)
+            if targets.size == matrix.nnz:
+                self.add(_add_single, targets, index, matrix.data, weight)
+            else:
+                self.add(_add_sparse, targets, starts, index, matrix.data, weight)
 
     def build(self) -> TensorVariable:
         system = pt.as_tensor(self.constant)

@@ -15,6 +15,7 @@ __all__ = [
     "add_gram",
     "add_information",
     "add_products",
+    "add_single",
     "add_sparse",
     "response_dense",
     "response_sparse",
@@ -25,6 +26,15 @@ __all__ = [
 def add_column(system, column, weight):
     """``system + column * weight`` for one weight that all rows of a factor share."""
     return system + column * weight[0]
+
+
+@kernel
+def add_single(system, targets, index, data, weight):
+    """``system + M weight``, M with one entry in each of its non-empty rows."""
+    out = system.copy()
+    for r in range(targets.size):
+        out[targets[r]] += data[r] * weight[index[r]]
+    return out
 
 
 @kernel

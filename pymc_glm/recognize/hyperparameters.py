@@ -103,6 +103,9 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
     log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]
     scales = _scale_dependences(view, variable, factors, touched)
+    likelihoods = {term.name for term in view.terms if term.kind == "likelihood"}
+    # Moving the block along with the scale of noise costs a pass over all factors and gains little.
+    is_noise = any(factors[index].term in likelihoods for index in touched)
     conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
     if conjugate is not None and not _is_logarithm(view, variable, conjugate):
         conjugate = None
@@ -115,7 +118,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         factors=tuple(touched),
         scales=scales,
         conjugate=conjugate,
-        interweaving=find_interweaving(factors, touched, scales, layout),
+        interweaving=None if is_noise else find_interweaving(factors, touched, scales, layout),
     )
 
 

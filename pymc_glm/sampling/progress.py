@@ -37,7 +37,7 @@ class ChainProgress(ProgressBarManager):
         repeats = chains if self.combined_progress else 1
         self._tune, self._total = tune * repeats, (draws + tune) * repeats
         self._done = [0] * (1 if self.combined_progress else chains)
-        column = Column("Sweeps/s", ratio=1)
+        column = Column("Sweeps/s", min_width=8, no_wrap=True)
         self._backend = self._create_backend(
             total=self._total,
             progress_columns=[TextColumn("{task.fields[speed]}", table_column=column)],
