@@ -323,7 +323,7 @@ def test_few_ops_per_sweep():
     _, x = draw_gaussian(random_generator_type(), plan, rows)
     from pytensor.graph.traversal import toposort
 
-    assert [str(node.op) for node in toposort([x])] == ["add_sparse", "add_column", "chain_draw"]
+    assert [str(node.op) for node in toposort([x])] == ["add_single", "add_column", "chain_draw"]
 
 
 def test_maps_must_be_permuted():
