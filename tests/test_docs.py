@@ -72,7 +72,7 @@ def test_examples_are_found_where_they_are():
     assert {
         "README.md",
         "docs/get_started.md",
-        "pymc_glm/sampling/sample.py:sample",
+        "pymc_glm/sampling/compiled.py:sample",
         "pymc_glm/families/laplace.py:Laplace",
     } <= names
 

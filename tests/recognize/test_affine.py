@@ -133,4 +133,4 @@ def test_error_is_a_recognition_error():
     error = NotAffineError("exp(...)", "mu")
     assert isinstance(error, RecognitionError)
     assert error.reason == "exp(...)"
-    assert str(error).startswith("The response mu applies exp(...) to the block. ")
+    assert str(error).startswith("The response of 'mu' applies exp(...) to the block. ")

@@ -316,7 +316,7 @@ def test_refusals(name):
 def test_refusal_names_the_response():
     response = pt.exp(x)
     response.name = "rate"
-    with pytest.raises(NotAffineError, match=r"^The response rate applies exp\(\.\.\.\)"):
+    with pytest.raises(NotAffineError, match=r"^The response of 'rate' applies exp\(\.\.\.\)"):
         linearize(response, [(x, slice(0, N))], N)
 
 
