@@ -25,7 +25,7 @@ ENGINES = {
     "gibbs": ("pymc-glm", "exact Gibbs sampler of pymc_glm"),
     "nuts": ("pymc", "NUTS of PyMC itself"),
     "nutpie": ("nutpie", "NUTS of nutpie"),
-    "mala": ("pymc-glm", "MALA of pymc_glm, run by PyMC"),
+    "mala": ("pymc-glm", "MALA step of pymc_glm in pm.sample"),
 }
 
 

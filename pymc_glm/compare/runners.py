@@ -190,7 +190,7 @@ def _look_up(sampler: str | Sampler) -> Sampler:
 def _gibbs(*, progressbar: bool, **budget: Any) -> DataTree:
     from pymc_glm.sampling import sample
 
-    return sample(progressbar=progressbar, **budget)
+    return sample(progressbar=progressbar, compute_convergence_checks=False, **budget)
 
 
 def _nuts(*, progressbar: bool, **budget: Any) -> DataTree:

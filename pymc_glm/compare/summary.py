@@ -231,10 +231,11 @@ def _problems(
         problems.append("one chain only, so R-hat cannot be computed")
     rhat, worst = _extreme(diagnostics.rhat, labels, np.nanargmax)
     if rhat > RHAT_LIMIT:
-        problems.append(f"R-hat {rhat:.3g} at {worst} (limit {RHAT_LIMIT})")
+        problems.append(f"R-hat {rhat:.3f} at {worst} (limit {RHAT_LIMIT})")
     ess, worst = _extreme(diagnostics.ess, labels, np.nanargmin)
     if ess < MIN_ESS_PER_CHAIN * chains:
         problems.append(
-            f"{ess:.0f} effective draws at {worst} (needed: {MIN_ESS_PER_CHAIN} per chain)"
+            f"{ess:.0f} effective draws at {worst} (needed: {MIN_ESS_PER_CHAIN * chains},"
+            f" {MIN_ESS_PER_CHAIN} for each chain)"
         )
     return tuple(problems)

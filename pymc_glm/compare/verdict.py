@@ -136,7 +136,10 @@ def _race(summaries: Mapping[str, Summary], converged: list[str]) -> tuple[str, 
     sentence = f"Use {first} here: {_figure(lead)} times as fast as {second} ({figures})."
     totals = {name: summaries[name].ess_per_s_total for name in converged}
     overall = max(converged, key=lambda name: totals[name])
-    if overall != first:
+    if overall == first:
+        ratio = totals[first] / totals[second]
+        sentence += f" With compilation and warm-up counted, {_figure(ratio)} times."
+    else:
         sentence += (
             f" For one run of this length {overall} is done sooner: with compilation and warm-up "
             f"counted it makes {_figure(totals[overall])} effective draws per second, {first} "

@@ -227,19 +227,19 @@ def _banded_operations(n: int, bandwidth: int) -> float:
 def _reason(pattern: _Pattern, structure: str, asked: bool) -> str:
     n, bandwidth = pattern.position.size, pattern.bandwidth
     unknowns = f"{n} unknown{'s' if n != 1 else ''}"
-    by = "as asked" if asked else "chosen"
+    name = f"{structure} (as asked)" if asked else structure
     if structure == "diagonal":
-        return f"diagonal ({by}): no two of the {unknowns} interact, about {2 * n} operations."
+        return f"{name}: {unknowns} without interactions, about {2 * n:,} operations per draw."
     if structure == "chain":
         return (
-            f"chain ({by}): {unknowns} interact with their neighbours through differences only, "
-            f"about {10 * n} operations without any subtraction."
+            f"{name}: {unknowns} interact with their neighbours through differences only, "
+            f"about {10 * n:,} operations per draw."
         )
-    dense = f"{_dense_operations(n):.2g}"
+    dense = f"{_dense_operations(n):,.0f}"
     if structure == "banded":
         return (
-            f"banded ({by}): {unknowns} at bandwidth {bandwidth}, about "
-            f"{_banded_operations(n, bandwidth):.2g} operations against {dense} for a dense factor."
+            f"{name}: {unknowns} at bandwidth {bandwidth}, about "
+            f"{_banded_operations(n, bandwidth):,.0f} operations per draw against {dense} if dense."
         )
     interact = "all interact" if pattern.full else f"have bandwidth {bandwidth} at best"
-    return f"dense ({by}): {unknowns} {interact}, about {dense} operations."
+    return f"{name}: {unknowns} {interact}, about {dense} operations per draw."

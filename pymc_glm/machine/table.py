@@ -58,8 +58,8 @@ def remarks(machine: LatentMachine) -> list[str]:
 def machine_text(machine: LatentMachine) -> str:
     """The machine as plain text."""
     parts = [
-        f"Gaussian latent machine: {machine.size} unknowns in {len(machine.block)} block "
-        f"variable{'s' if len(machine.block) != 1 else ''}, {len(machine.factors)} factors",
+        f"Gaussian latent machine: {_count(machine.size, 'unknown')} in "
+        f"{_count(len(machine.block), 'block variable')}, {_count(len(machine.factors), 'factor')}",
         _text_table(VARIABLE_HEADER, variable_rows(machine)),
         _text_table(FACTOR_HEADER, factor_rows(machine)),
         f"Gaussian draw: {machine.plan.reason}",
@@ -73,13 +73,19 @@ def machine_html(machine: LatentMachine) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in remarks(machine))
     return (
         '<div class="pymc-glm-machine">'
-        f"<p><strong>Gaussian latent machine</strong>: {machine.size} unknowns in the block, "
-        f"{len(machine.factors)} factors. Gaussian draw: {escape(machine.plan.reason)}</p>"
+        "<p><strong>Gaussian latent machine</strong>: "
+        f"{_count(machine.size, 'unknown')} in the block, "
+        f"{_count(len(machine.factors), 'factor')}. "
+        f"Gaussian draw: {escape(machine.plan.reason)}</p>"
         + _html_table(VARIABLE_HEADER, variable_rows(machine))
         + _html_table(FACTOR_HEADER, factor_rows(machine))
         + (f"<ul>{items}</ul>" if items else "")
         + "</div>"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _text_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -6,15 +6,19 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import explicit_graph_inputs
+from pytensor.raise_op import CheckAndRaise
+from pytensor.scalar import basic as ps
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families import Gaussian, Laplace, StudentT
-from pymc_glm.recognize.dependence import static_shape
+from pymc_glm.recognize.dependence import static_shape, value_ancestors
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.registry import Match, MatchRefusal
+from pymc_glm.recognize.scaling import power_of
 
 __all__ = ["fingerprint"]
 
@@ -43,6 +47,10 @@ def fingerprint(
         The parameters are graphs made from ``function``, so they follow the other variables. The
         match's correction holds what the family's normaliser has and the function has not.
     """
+    if not _is_smooth_but_for_absolute_values(function, probe):
+        return MatchRefusal(
+            "its univariate function is made of pieces, or of operations unknown here"
+        )
     at = _Values(function, probe)
     for candidate in (_gaussian, _laplace, _student_t):
         parameters, shift, family = candidate(at)
@@ -52,6 +60,55 @@ def fingerprint(
             missing = at.zero - at_zero
             return Match(family, response - shift, parameters, at.repeats(missing, response))
     return MatchRefusal("its univariate function is not one of the known families")
+
+
+# Away from the kink of an absolute value these are analytic, so that a few values identify them.
+ANALYTIC = (
+    ps.Add,
+    ps.Cast,
+    ps.Exp,
+    ps.Identity,
+    ps.Log,
+    ps.Log1p,
+    ps.Mul,
+    ps.Neg,
+    ps.Pow,
+    ps.Reciprocal,
+    ps.Second,
+    ps.Sqr,
+    ps.Sqrt,
+    ps.Sub,
+    ps.TrueDiv,
+)
+
+
+def _is_smooth_but_for_absolute_values(function: Variable, probe: Variable) -> bool:
+    """Whether the probe passes only through analytic functions and absolute multiples of itself.
+
+    A function with other pieces, such as a Huber loss, may equal a known one near zero and differ
+    beyond.
+    """
+    seen: set[Variable] = set()
+    stack = [function]
+    while stack:
+        variable = stack.pop()
+        if variable is probe or variable in seen or probe not in value_ancestors(variable):
+            continue
+        seen.add(variable)
+        op, inputs = variable.owner.op, variable.owner.inputs
+        if isinstance(op, DimShuffle | CheckAndRaise):
+            stack.append(inputs[0])
+            continue
+        if not isinstance(op, Elemwise):
+            return False
+        if isinstance(op.scalar_op, ps.Abs):
+            if power_of(inputs[0], probe, lambda node: node is probe) != 1.0:
+                return False
+            continue
+        if not isinstance(op.scalar_op, ANALYTIC):
+            return False
+        stack += inputs
+    return True
 
 
 class _Values:

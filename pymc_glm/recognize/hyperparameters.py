@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
+from pytensor.graph.basic import Variable, equal_computations
 from pytensor.graph.traversal import ancestors
 
 from pymc_glm.machine import (
@@ -22,6 +23,7 @@ from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.interweaving import find_interweaving
 from pymc_glm.recognize.model_view import FreeVariable, ModelView
+from pymc_glm.recognize.scaling import power_of, rows_scale_alike
 
 __all__ = ["assign_roles"]
 
@@ -46,8 +48,8 @@ def assign_roles(
     """Decide, for each variable outside the block, whether the sweep updates it.
 
     A variable is updated by the sweep when it is continuous and univariate and every term that
-    mentions it is a recognised factor or the prior of a free variable. Its conditional, with the
-    latents integrated out, is then the product of those terms.
+    mentions it is a recognised factor, a prior, or a potential without the block. Its conditional,
+    with the latents integrated out, is then the product of those terms.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def _reason_for_guest(view: ModelView, variable: FreeVariable, claimed: set[str]
     for term in view.terms:
         if variable.value not in term.touches or term.name in claimed:
             continue
-        if term.kind != "prior":
+        if term.kind == "likelihood":
             return f"it enters {term.name!r}, which is no recognised factor of the block"
     return None
 
@@ -102,7 +104,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
     ]
     log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]
-    scales = _scale_dependences(view, variable, factors, touched)
+    scales = _scale_dependences(variable, factors, touched)
     likelihoods = {term.name for term in view.terms if term.kind == "likelihood"}
     # Moving the block along with the scale of noise costs a pass over all factors and gains little.
     is_noise = any(factors[index].term in likelihoods for index in touched)
@@ -132,10 +134,17 @@ def _mentions(factor: Factor, variable: FreeVariable) -> bool:
     return variable.value in set(ancestors(_graphs(factor)))
 
 
-def _scale_dependences(view, variable, factors, touched) -> tuple[ScaleDependence, ...]:
-    """Factors that the variable multiplies by one function of itself, probed at a few values."""
+def _scale_dependences(
+    variable: FreeVariable, factors: list[Factor], touched: list[int]
+) -> tuple[ScaleDependence, ...]:
+    """Factors that the variable multiplies by one function of itself, proved from their graphs."""
     if variable.size != 1:
         return ()
+    theta = positive_form(variable)
+
+    def is_theta(node: Variable) -> bool:
+        return node.type.ndim == theta.type.ndim and equal_computations([node], [theta])
+
     found = []
     for index in touched:
         factor = factors[index]
@@ -145,29 +154,11 @@ def _scale_dependences(view, variable, factors, touched) -> tuple[ScaleDependenc
         rest = [graph for graph in rest if graph is not factor.correction]
         if variable.value in set(ancestors(rest)):
             continue
-        uniform, power = _probe_scaling(view, variable, scale)
-        if uniform:
-            found.append(ScaleDependence(index, power))
+        if scale is None or not rows_scale_alike(scale, variable.value):
+            continue
+        power = power_of(scale, variable.value, is_theta)
+        found.append(ScaleDependence(index, power or None))
     return tuple(found)
-
-
-def _probe_scaling(view, variable, scale) -> tuple[bool, float | None]:
-    """Whether all rows scale alike, and the power of the constrained value they scale with."""
-    others = [other.value for other in view.variables]
-    evaluate = Evaluator([scale, positive_form(variable)], others)
-    rng = np.random.default_rng(20250512)
-    point = {
-        name: value + 0.1 * rng.normal(size=np.shape(value)) if value.dtype.kind == "f" else value
-        for name, value in view.initial_point.items()
-    }
-    shifts = (0.0, 0.37, -0.61, 0.9)
-    start = point[variable.value.name]
-    samples = [evaluate({**point, variable.value.name: start + shift}) for shift in shifts]
-    log_scales = np.array([np.log(sample[0]).ravel() for sample in samples])
-    changes = log_scales[1:] - log_scales[0]
-    if not np.all(np.isfinite(changes)) or np.ptp(changes, axis=1).max(initial=0.0) > 1e-9:
-        return False, None
-    return True, _power(np.array([sample[1].item() for sample in samples]), changes[:, 0])
 
 
 def _is_logarithm(view, variable: FreeVariable, form: ConjugateForm) -> bool:
@@ -182,11 +173,3 @@ def _is_logarithm(view, variable: FreeVariable, form: ConjugateForm) -> bool:
     points = [np.full(variable.shape, number) for number in (-0.7, 0.2, 1.1)]
     values = [evaluate({**view.initial_point, variable.value.name: point})[0] for point in points]
     return bool(np.allclose(np.ravel(values), np.ravel(points), rtol=1e-8, atol=1e-8))
-
-
-def _power(positive: np.ndarray, log_changes: np.ndarray) -> float | None:
-    if not np.all(positive > 0) or np.any(positive[1:] == positive[0]):
-        return None
-    powers = log_changes / (np.log(positive[1:]) - np.log(positive[0]))
-    power = float(np.round(powers[0] * 2) / 2)
-    return power if power != 0 and np.allclose(powers, power, rtol=1e-6) else None

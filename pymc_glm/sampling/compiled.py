@@ -15,6 +15,7 @@ import pymc as pm
 
 from pymc.model.core import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
+from pymc.stats.convergence import log_warnings, run_convergence_checks
 from pymc.util import get_random_generator
 from xarray import DataTree
 
@@ -44,6 +45,7 @@ def sample(
     scales: Literal["interweave", "plain"] = "interweave",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
+    compute_convergence_checks: bool = True,
 ) -> DataTree:
     """Sample a model by exact Gibbs sweeps, whole chains compiled.
 
@@ -70,6 +72,9 @@ def sample(
         Variables to keep in the result.
     progressbar : bool or str
         As in `pymc.sample`.
+    compute_convergence_checks : bool
+        Whether to log PyMC's warnings about R-hat and effective sample sizes. With very many
+        unknowns the checks take longer than sampling.
 
     Returns
     -------
@@ -116,6 +121,9 @@ def sample(
     machine = with_scales(recognition.machine, scales)
     _refuse_guests(machine)
     starting_points = StartingPoints(recognition)
+    if random_seed is None:
+        # Drawn here so that the result records it.
+        random_seed = int(np.random.default_rng().integers(2**32))
     rngs = _generators(random_seed, chains)
     starts = [starting_points.draw(rng) for rng in rngs]
     sweep = build_sweep(machine)
@@ -129,7 +137,10 @@ def sample(
     cores = min(chains, cores or os.cpu_count() or 1)
     progress = ChainProgress(chains, draws, tune, progressbar)
     run = run_chains(chain, starts, rngs, compiled.constants, draws, tune, cores, progress)
-    return _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
+    tree = _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
+    if compute_convergence_checks:
+        log_warnings(run_convergence_checks(tree, model))
+    return tree
 
 
 def _check_counts(draws: int, tune: int, chains: int) -> None:

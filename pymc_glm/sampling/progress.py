@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pymc.progress_bar import ProgressBarManager, ProgressBarOptions
-from rich.progress import TextColumn
-from rich.table import Column
 from rich.theme import Theme
 
 __all__ = ["ChainProgress"]
@@ -36,16 +34,13 @@ class ChainProgress(ProgressBarManager):
         super().__init__(n_bars=chains, progressbar=progressbar, progressbar_theme=theme)
         repeats = chains if self.combined_progress else 1
         self._tune, self._total = tune * repeats, (draws + tune) * repeats
-        self._done = [0] * (1 if self.combined_progress else chains)
-        column = Column("Sweeps/s", min_width=8, no_wrap=True)
+        bars = 1 if self.combined_progress else chains
+        self._done = [0] * bars
+        self._seconds = [0.0] * bars
         self._backend = self._create_backend(
             total=self._total,
-            progress_columns=[TextColumn("{task.fields[speed]}", table_column=column)],
-            progress_stats={
-                "speed": [""] * chains,
-                "draw": [0] * chains,
-                "marker_pos": [self._tune] * chains,
-            },
+            progress_columns=[],
+            progress_stats={"draw": [0] * chains, "marker_pos": [self._tune] * chains},
         )
 
     def update(self, chain: int, sweeps: int, seconds: float) -> None:
@@ -54,15 +49,18 @@ class ChainProgress(ProgressBarManager):
             return
         bar = 0 if self.combined_progress else chain
         self._done[bar] += sweeps
+        self._seconds[bar] += seconds
         done = self._done[bar]
+        stats: dict[str, object] = {"draw": done - self._tune if done > self._tune else done}
+        if done == self._total:
+            # The bar measures no speed in a run shorter than a quarter of a second.
+            speed = done / max(self._seconds[bar], 1e-9)
+            stats |= {"sampling_speed": speed, "speed_unit": "draws/s"}
         self._backend.update(
             task_id=bar,
             advance=sweeps,
             failing=False,
-            stats={
-                "speed": f"{sweeps / max(seconds, 1e-9):,.0f}",
-                "draw": done - self._tune if done > self._tune else done,
-            },
+            stats=stats,
             is_last=done == self._total,
             total=self._total,
         )

@@ -84,7 +84,7 @@ def test_only_one_converged(chains):
 
 def test_too_few_effective_draws_do_not_count_as_converged(chains):
     result = Comparison({"a": chains(SEED, draws=60)})
-    assert "needed: 100 per chain" in result.summaries["a"].problems[-1]
+    assert "100 for each chain" in result.summaries["a"].problems[-1]
 
 
 def test_divergences_make_it_amber(chains):

@@ -63,7 +63,7 @@ def test_rule(case):
     plan = plan_gaussian(maps)
     assert (plan.structure, plan.bandwidth) == (structure, bandwidth)
     assert sorted(plan.position) == list(range(maps[0].shape[1]))
-    assert plan.reason.startswith(f"{structure} (chosen): ") and str(plan.size) in plan.reason
+    assert plan.reason.startswith(f"{structure}: ") and str(plan.size) in plan.reason
     if structure == "dense":
         return
     for linear_map in maps:
