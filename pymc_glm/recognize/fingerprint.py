@@ -105,10 +105,19 @@ def _is_smooth_but_for_absolute_values(function: Variable, probe: Variable) -> b
             if power_of(inputs[0], probe, lambda node: node is probe) != 1.0:
                 return False
             continue
-        if not isinstance(op.scalar_op, ANALYTIC):
+        if not isinstance(op.scalar_op, ANALYTIC) or _has_hidden_kink(op.scalar_op, inputs, probe):
             return False
         stack += inputs
     return True
+
+
+def _has_hidden_kink(scalar_op: object, inputs: list[Variable], probe: Variable) -> bool:
+    """Whether a root is taken of something else than a power: sqrt((t - 1)**2) is |t - 1|."""
+    is_root = isinstance(scalar_op, ps.Sqrt)
+    if isinstance(scalar_op, ps.Pow):
+        exponent = inputs[1]
+        is_root = not isinstance(exponent, Constant) or bool(np.any(exponent.data % 1))
+    return is_root and power_of(inputs[0], probe, lambda node: node is probe) is None
 
 
 class _Values:

@@ -203,7 +203,7 @@ def _result(
         _log.warning("Sampling was interrupted. Returning the %d draws made in every chain.", kept)
         return tree
     raise SamplingError(
-        f"A sweep failed after {kept} draws in every chain: {run.interruption}. The draws made"
+        f"A sweep failed after {kept} draws in every chain: {_sentence(run.interruption)} The draws made"
         " until then are in this error's `partial`.",
         partial=tree,
     ) from run.interruption
@@ -214,8 +214,12 @@ def _without_draws(interruption: BaseException) -> BaseException:
     if isinstance(interruption, KeyboardInterrupt):
         return interruption
     error = SamplingError(
-        f"A sweep failed before every chain had a draw: {interruption}. Check the model's scales"
+        f"A sweep failed before every chain had a draw: {_sentence(interruption)} Check the model's scales"
         " and starting values with pymc_glm.explain() and model.debug()."
     )
     error.__cause__ = interruption
     return error
+
+
+def _sentence(error: BaseException) -> str:
+    return f"{str(error).rstrip('.')}."

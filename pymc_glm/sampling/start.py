@@ -46,6 +46,10 @@ class StartingPoints:
             [hyper.value for hyper in self.machine.hyperparameters]
             + [guest.value for guest in self.machine.guests],
         )
+        self._evaluate_priors = Evaluator(
+            [hyper.log_prior for hyper in self.machine.hyperparameters],
+            [variable.value for variable in self.view.variables],
+        )
         self.check(self.view.initial_point)
 
     def check(self, point: dict[str, np.ndarray]) -> None:
@@ -62,15 +66,29 @@ class StartingPoints:
         Hyperparameters are jittered around the model's initial point. The block is drawn from the
         Gaussian that each expert resembles, so that it is neither zero nor the same in all chains.
         """
-        point = dict(self.view.initial_point)
-        hypers = []
-        for hyper in self.machine.hyperparameters:
-            jitter = rng.uniform(-JITTER, JITTER, size=hyper.shape)
-            point[hyper.name] = np.asarray(point[hyper.name] + jitter, dtype=float)
-            hypers.append(point[hyper.name])
+        point = self._jittered(rng)
+        hypers = [point[hyper.name] for hyper in self.machine.hyperparameters]
         block = np.empty(self.machine.size)
         block[self.machine.plan.position] = self._draw_block(rng, point)
         return [block, *hypers]
+
+    def _jittered(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Jittered hyperparameters at which the model has a density."""
+        initial = self.view.initial_point
+        hypers = self.machine.hyperparameters
+        jitter = {h.name: rng.uniform(-JITTER, JITTER, size=h.shape) for h in hypers}
+        # A variable without a transform has bounds that a jitter may cross; half of it may not.
+        for shrinkage in (1.0, 0.5, 0.25, 0.1, 0.01, 0.0):
+            moved = {name: initial[name] + shrinkage * step for name, step in jitter.items()}
+            point = initial | {name: np.asarray(v, dtype=float) for name, v in moved.items()}
+            if self._has_density(point):
+                break
+        return point
+
+    def _has_density(self, point: dict[str, np.ndarray]) -> bool:
+        priors = self._evaluate_priors(point)
+        precisions = [row.precision for row in self._rows(point)]
+        return all(np.all(np.isfinite(value)) for value in [*priors, *precisions])
 
     def _rows(self, point: dict[str, np.ndarray]) -> list[_NumericRows]:
         values = iter(self._evaluate(point))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +13,18 @@ from pytensor.tensor.random.type import random_generator_type
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import Rows, draw_gaussian
-from pymc_glm.machine import LatentMachine
+from pymc_glm.machine import Factor, LatentMachine
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.state import SweepState
 
 __all__ = ["SweepGraph", "build_sweep"]
 
-# Differences lose the data's contribution to a precision where a weight exceeds it by this much,
-# unless the elimination is free of subtractions.
-LARGEST_RELATIVE_PRECISION = 1e13
+# Where unknowns are coupled and the elimination subtracts, a precision this much above the others
+# drowns them in rounding. It belongs to a response a hundred-thousandth of their scale or less.
+LARGEST_RATIO = 1e10
+# Typical latents of a small scale stay as they are, whatever the other factors are.
+SMALLEST_CAP = 1e4
 
 
 class SweepGraph(NamedTuple):
@@ -89,8 +92,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
 
 def _draw_block(state: SweepState, machine: LatentMachine) -> None:
     """Latents given the block, then the block given the latents."""
-    chain_like = machine.plan.structure in ("diagonal", "chain")
-    cap = np.inf if chain_like else LARGEST_RELATIVE_PRECISION
+    reference = _reference_scale(state, machine)
     rows = []
     for index, factor in enumerate(state.factors):
         if factor.linear_map.rows.size == 0:
@@ -98,6 +100,7 @@ def _draw_block(state: SweepState, machine: LatentMachine) -> None:
         parameters = state.parameters(factor)
         if factor.family.has_latent:
             t = state.response(index)
+            cap = _cap(factor, parameters, reference)
             latent = factor.family.latent(state.rng, t, cap=cap, **parameters)
             state.rng = latent.rng
         else:
@@ -109,3 +112,26 @@ def _draw_block(state: SweepState, machine: LatentMachine) -> None:
         )
     state.rng, x = draw_gaussian(state.rng, machine.plan, rows)
     state.set_block(x)
+
+
+def _reference_scale(state: SweepState, machine: LatentMachine) -> TensorVariable | None:
+    """The largest scale of a Gaussian factor; None where precisions of any size are harmless."""
+    if machine.plan.structure in ("diagonal", "chain"):
+        return None
+    scales = [
+        pt.max(state.parameters(factor)["scale"])
+        for factor in state.factors
+        if not factor.family.has_latent
+    ]
+    return reduce(pt.maximum, scales) if scales else None
+
+
+def _cap(
+    factor: Factor, parameters: dict[str, TensorVariable], reference: TensorVariable | None
+) -> TensorVariable | float:
+    """Largest precision of a latent, relative to its scale, that the Gaussian draw can take."""
+    rows = np.bincount(factor.linear_map.rows, minlength=factor.size)
+    if reference is None or "scale" not in parameters or rows.max(initial=0) <= 1:
+        return np.inf
+    ratio = pt.min(parameters["scale"]) / reference
+    return pt.maximum(LARGEST_RATIO * ratio**2, SMALLEST_CAP)

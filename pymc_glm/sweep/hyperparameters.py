@@ -111,7 +111,7 @@ def _scale_term(
     now = state.parameters(factor)["scale"]
     then = state.parameters(factor, changed)["scale"]
     statistic = sufficient_statistic(factor.family, state.response(index), now)
-    log_ratio = pt.log(first_entry(then)) - pt.log(first_entry(now))
+    log_ratio = pt.log(first_entry(then) / first_entry(now))
     decay = factor.family.rate_constant * statistic * pt.exp(-power * log_ratio)
     return -factor.size * log_ratio - decay
 

@@ -89,7 +89,7 @@ def _growth(state: SweepState, interweaving: Interweaving, changed) -> TensorVar
     factor = state.factors[interweaving.factors[0]]
     now = first_entry(state.parameters(factor)["scale"])
     then = first_entry(state.parameters(factor, changed)["scale"])
-    return pt.expm1(pt.log(then) - pt.log(now))
+    return (then - now) / now
 
 
 def _density_along(

@@ -9,7 +9,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from pymc_glm.numba_support import compile_source
-from pymc_glm.sweep.slice_op import MOST_STEPS, WIDTH, SliceUpdate
+from pymc_glm.sweep.slice_op import MOST_STEPS, NOT_FINITE, WIDTH, SliceUpdate
 
 __all__: list[str] = []
 
@@ -20,6 +20,8 @@ def slice_update(rng, current{arguments}):
     for j in range(entries.size):
         start = entries[j]
         level = target(point{arguments}).item() - rng.standard_exponential()
+        if not (np.isfinite(level) and np.isfinite(start)):
+            raise ArithmeticError("{message}")
         left = start - {width} * rng.random()
         right = left + {width}
         budget = int({steps} * rng.random())
@@ -55,7 +57,7 @@ def _funcify_slice_update(op: SliceUpdate, node, **_):
         op.fgraph, squeeze_output=True, fgraph_name="slice_target"
     )
     names = "".join(f", a{i}" for i in range(len(node.inputs) - 2))
-    source = SOURCE.format(arguments=names, width=WIDTH, steps=MOST_STEPS)
+    source = SOURCE.format(arguments=names, width=WIDTH, steps=MOST_STEPS, message=NOT_FINITE)
     key = None if graph_key is None else op.cache_key(graph_key)
     function = compile_source(
         source, "slice_update", {"target": target, "np": np}, key=key or f"slice-{id(op)}"

@@ -24,6 +24,7 @@ __all__ = ["SliceUpdate", "slice_update"]
 
 WIDTH = 1.0
 MOST_STEPS = 60
+NOT_FINITE = "The log density of a scale is not finite at its current value"
 
 
 class SliceUpdate(Op):
@@ -79,7 +80,7 @@ class SliceUpdate(Op):
 
     def cache_key(self, graph_key: str) -> str:
         """Key of the compiled update, given the key of its target."""
-        text = f"SliceUpdate-2-{WIDTH}-{MOST_STEPS}-{graph_key}"
+        text = f"SliceUpdate-4-{WIDTH}-{MOST_STEPS}-{graph_key}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -98,6 +99,8 @@ def _slice_entry(rng, point, index, target) -> np.ndarray:
 
     start = float(point[index])
     level = at(start) - rng.standard_exponential()
+    if not (np.isfinite(level) and np.isfinite(start)):
+        raise ArithmeticError(NOT_FINITE)
     left = start - WIDTH * rng.random()
     right = left + WIDTH
     budget = int(MOST_STEPS * rng.random())

@@ -5,7 +5,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
-from pymc_glm import RecognitionError, explain
+from pymc_glm import InvalidDataError, RecognitionError, explain
 from pymc_glm.recognize.scaling import power_of, rows_scale_alike
 
 S = pt.dscalar("s")
@@ -106,4 +106,14 @@ def test_losses_that_are_quadratic_only_near_zero_are_refused(loss):
         pm.Potential("loss", loss(a))
         pm.Normal("y", a, 1, observed=[20.0])
     with pytest.raises(RecognitionError, match=r"'loss' \(it"):
+        explain(model)
+
+
+def test_start_outside_the_support_is_refused():
+    """A transform that maps the initial value to infinity cannot be sampled from there."""
+    with pm.Model() as model:
+        transform = pm.distributions.transforms.Interval(0, 3)
+        s = pm.HalfNormal("s", 1, transform=transform)
+        pm.Normal("y", pm.Normal("x", 0, s), 1, observed=1.0)
+    with pytest.raises(InvalidDataError, match="initial value of 's' is -inf"):
         explain(model)
