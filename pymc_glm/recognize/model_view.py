@@ -137,7 +137,6 @@ def view_model(model: Model) -> ModelView:
         )
     _refuse_bad_data(model)
     initial_point = model.initial_point(random_seed=0)
-    _refuse_bad_start(model, initial_point)
     declared = [*model.basic_RVs, *model.potentials]
     distributions = [_declared_distribution(model, variable) for variable in declared]
     log_densities = [pt.sum(term) for term in _log_densities(model)]
@@ -259,17 +258,6 @@ def _freeze(
 
 def _is_sparse(variable: Variable) -> bool:
     return hasattr(variable.type, "format")
-
-
-def _refuse_bad_start(model: Model, initial_point: dict[str, np.ndarray]) -> None:
-    for rv in model.free_RVs:
-        value = np.atleast_1d(initial_point[model.rvs_to_values[rv].name])
-        bad = value[~np.isfinite(value)] if value.dtype.kind == "f" else value[:0].ravel()
-        if bad.size:
-            raise InvalidDataError(
-                f"The initial value of {rv.name!r} is {bad[0]} on the scale it is sampled on. Its"
-                " transform does not fit its support, or `initval` lies on the boundary."
-            )
 
 
 def _refuse_bad_data(model: Model) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from pymc.model.core import Model, modelcontext
 
 # Importing the package registers the matchers.
 import pymc_glm.recognize.matchers  # noqa: F401
 
-from pymc_glm.exceptions import RecognitionError
+from pymc_glm.exceptions import InvalidDataError, RecognitionError
 from pymc_glm.gaussian import plan_gaussian
 from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal
 from pymc_glm.recognize.affine import NotAffineError
@@ -103,7 +105,21 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         refused=block.refused,
         plan=plan,
     )
+    _refuse_bad_start(machine, view)
     return Recognition(machine, view)
+
+
+def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:
+    names = {place.name: place.rv_name for place in machine.block}
+    names |= {hyper.name: hyper.rv_name for hyper in machine.hyperparameters}
+    for name, rv_name in names.items():
+        value = np.ravel(view.initial_point[name])
+        bad = value[~np.isfinite(value)]
+        if bad.size:
+            raise InvalidDataError(
+                f"The initial value of {rv_name!r} is {bad[0]} on the scale it is sampled on. Its"
+                " transform does not fit its support, or `initval` lies on the boundary."
+            )
 
 
 def _read_block(

@@ -203,8 +203,8 @@ def _result(
         _log.warning("Sampling was interrupted. Returning the %d draws made in every chain.", kept)
         return tree
     raise SamplingError(
-        f"A sweep failed after {kept} draws in every chain: {_sentence(run.interruption)} The draws made"
-        " until then are in this error's `partial`.",
+        f"A sweep failed after {kept} draws in every chain: {_sentence(run.interruption)} The draws"
+        " made until then are in this error's `partial`.",
         partial=tree,
     ) from run.interruption
 
@@ -214,8 +214,8 @@ def _without_draws(interruption: BaseException) -> BaseException:
     if isinstance(interruption, KeyboardInterrupt):
         return interruption
     error = SamplingError(
-        f"A sweep failed before every chain had a draw: {_sentence(interruption)} Check the model's scales"
-        " and starting values with pymc_glm.explain() and model.debug()."
+        f"A sweep failed before every chain had a draw: {_sentence(interruption)} Check the model's"
+        " scales and starting values with pymc_glm.explain() and model.debug()."
     )
     error.__cause__ = interruption
     return error
