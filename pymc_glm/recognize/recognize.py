@@ -142,7 +142,8 @@ def _names(model: Model, vars: Sequence) -> set[str]:
     """Names of free variables, from variables, value variables or names."""
     by_value = {value.name: rv.name for rv, value in model.rvs_to_values.items()}
     free = {rv.name for rv in model.free_RVs}
-    names = {v if isinstance(v, str) else v.name for v in vars}
+    listed = [vars] if isinstance(vars, str) else vars
+    names = {v if isinstance(v, str) else v.name for v in listed}
     names = {by_value.get(name, name) for name in names}
     unknown = sorted(names - free)
     if unknown:

@@ -114,7 +114,8 @@ def sample(
             pm.Normal("y", level, 1.0, observed=y)
             idata = pymc_glm.sample(random_seed=1)
     """
-    _check_counts(draws=draws, tune=tune, chains=chains)
+    cores = min(chains, os.cpu_count() or 1) if cores is None else cores
+    _check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
     model = modelcontext(model)
     began = time.perf_counter()
     recognition = recognize(model)
@@ -134,7 +135,6 @@ def sample(
     chain(np.random.default_rng(0), *starts[0], *empty, *compiled.constants)
     compile_seconds = time.perf_counter() - began
 
-    cores = min(chains, cores or os.cpu_count() or 1)
     progress = ChainProgress(chains, draws, tune, progressbar)
     run = run_chains(chain, starts, rngs, compiled.constants, draws, tune, cores, progress)
     tree = _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
@@ -143,9 +143,10 @@ def sample(
     return tree
 
 
-def _check_counts(draws: int, tune: int, chains: int) -> None:
-    for name, value, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
-        if int(value) != value or value < least:
+def _check_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        least = 0 if name == "tune" else 1
+        if not isinstance(value, int | np.integer) or value < least:
             raise ValueError(f"Got {name}={value!r}. It must be an integer of at least {least}.")
 
 

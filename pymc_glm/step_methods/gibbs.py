@@ -6,6 +6,7 @@ import time
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from pymc.util import get_random_generator
 from rich.progress import TextColumn
 from rich.table import Column
 
+from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.posterior import value_draws
 from pymc_glm.sampling.start import StartingPoints
@@ -131,6 +133,7 @@ class GaussianLatentGibbs(BlockedStep):
         self.vars = [by_name[name] for name in updated]
         self.blocked = blocked
         self.rng = get_random_generator(rng)
+        self._data = {variable: _fingerprint(variable) for variable in model.data_vars}
         self._compile()
         self._warm_up(recognition.view.initial_point)
 
@@ -146,6 +149,12 @@ class GaussianLatentGibbs(BlockedStep):
     def setup_chain(self, rng: np.random.Generator, tune: int, draws: int) -> None:
         """Take the chain's generator; there is nothing else to reset."""
         super().setup_chain(rng, tune, draws)
+        for variable, fingerprint in self._data.items():
+            if _fingerprint(variable) != fingerprint:
+                raise InvalidDataError(
+                    f"The data {variable.name!r} changed after this step was built. Build a new"
+                    " GaussianLatentGibbs() after pm.set_data."
+                )
 
     def step(self, point: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[dict]]:
         """One sweep from a point.
@@ -204,6 +213,8 @@ class GaussianLatentGibbs(BlockedStep):
             for key, value in self.__dict__.items()
             if key not in ("_function", "_constants") and not key.endswith("__newargs")
         }
+        # Data cannot change in a worker.
+        state["_data"] = {}
         return _rebuild, (type(self), state)
 
 
@@ -212,6 +223,11 @@ def _rebuild(cls: type[GaussianLatentGibbs], state: dict) -> GaussianLatentGibbs
     step.__dict__.update(state)
     step._compile()
     return step
+
+
+def _fingerprint(variable: Any) -> int:
+    data = variable.get_value(borrow=True) if hasattr(variable, "get_value") else variable.data
+    return crc32(np.ascontiguousarray(data).tobytes())
 
 
 def _array(value: np.ndarray, dtype: str = "float64") -> np.ndarray:

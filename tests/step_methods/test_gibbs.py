@@ -142,3 +142,13 @@ def test_improper_posterior_is_refused_before_sampling():
 def test_unknown_scales_are_refused(model):
     with pytest.raises(ValueError, match="scales='collapsed'"):
         pymc_glm.GaussianLatentGibbs(model=model, scales="collapsed")
+
+
+def test_data_that_changed_are_refused():
+    with pm.Model():
+        data = pm.Data("data", np.arange(5.0))
+        pm.Normal("y", pm.Normal("mu", 0, 10), 1, observed=data)
+        step = pymc_glm.GaussianLatentGibbs()
+        pm.set_data({"data": np.arange(5.0) + 100.0})
+        with pytest.raises(pymc_glm.InvalidDataError, match="'data' changed"):
+            pm.sample(5, tune=5, chains=1, cores=1, step=step, progressbar=False)
