@@ -1,0 +1,139 @@
+"""Numba kernels of the horseshoe family: its density, and the exact draw of a local precision."""
+
+from __future__ import annotations
+
+import math
+
+from itertools import pairwise
+
+import numpy as np
+
+from numpy.polynomial import chebyshev
+
+from pymc_glm.numba_support import kernel
+
+__all__ = ["horseshoe_log_density", "horseshoe_log_density_sum", "horseshoe_precision"]
+
+# -log(2 pi**3) / 2, from the integral of exp(u) E1(u) over the line.
+LOG_HEIGHT = -0.5 * math.log(2.0 * math.pi**3)
+EULER_GAMMA = 0.5772156649015329
+# Half the square of a standardised response is held above this: at zero the density has a pole.
+SMALLEST = 1e-300
+# exp(u) E1(u) beyond one is interpolated in 1 / u, piece by piece, to rounding.
+EDGES = (1.0, 2.0, 4.5, 12.0, np.inf)
+DEGREE = 19
+TERMS = 120
+
+
+def _scaled_integral(w: np.ndarray) -> np.ndarray:
+    """E1(u) u exp(u) at u = 1 / w by its continued fraction, from the tail up."""
+    tail = np.zeros_like(w)
+    for k in range(TERMS, 0, -1):
+        tail = k * k * w * w / (1.0 + (2 * k + 1) * w - tail)
+    return 1.0 / (1.0 + w - tail)
+
+
+def _piece(lower: float, upper: float) -> np.ndarray:
+    """Chebyshev coefficients between two values of u."""
+    first, last = 1.0 / upper if upper < np.inf else 0.0, 1.0 / lower
+    half, middle = 0.5 * (last - first), 0.5 * (last + first)
+    return chebyshev.chebinterpolate(lambda x: _scaled_integral(half * x + middle), DEGREE)
+
+
+PIECES = np.stack([_piece(*edges) for edges in pairwise(EDGES)])
+# E1(u) + log(u) + gamma is the sum of -(-u)**k / (k k!).
+SERIES = np.array([-((-1.0) ** k) / (k * math.factorial(k)) for k in range(1, 20)])
+HALVES = np.array([0.25, 0.5 * (0.5 - 1 / 4.5), 0.5 * (1 / 4.5 - 1 / 12), 0.5 / 12])
+MIDDLES = np.array([0.75, 0.5 * (0.5 + 1 / 4.5), 0.5 * (1 / 4.5 + 1 / 12), 0.5 / 12])
+
+
+@kernel
+def log_scaled_exponential_integral(u):
+    """log(exp(u) E1(u)) for u > 0."""
+    if u < 1.0:
+        total = 0.0
+        for k in range(SERIES.size - 1, -1, -1):
+            total = (total + SERIES[k]) * u
+        return u + math.log(total - EULER_GAMMA - math.log(u))
+    piece = 0
+    while piece < 3 and u > EDGES[piece + 1]:
+        piece += 1
+    x = (1.0 / u - MIDDLES[piece]) / HALVES[piece]
+    later = 0.0
+    last = 0.0
+    for k in range(DEGREE, 0, -1):
+        later, last = last, PIECES[piece, k] + 2.0 * x * last - later
+    return math.log((PIECES[piece, 0] + x * last - later) / u)
+
+
+@kernel
+def _half_square(t, scale):
+    ratio = t / scale
+    return max(0.5 * ratio * ratio, SMALLEST)
+
+
+@kernel
+def horseshoe_log_density(t, scale):
+    """Log density of each response."""
+    step = 0 if scale.size == 1 else 1
+    out = np.empty(t.size)
+    for i in range(t.size):
+        s = scale[i * step]
+        u = _half_square(t[i], s)
+        out[i] = LOG_HEIGHT - math.log(s) + log_scaled_exponential_integral(u)
+    return out
+
+
+@kernel
+def horseshoe_log_density_sum(t, scale):
+    """Sum of the log densities."""
+    step = 0 if scale.size == 1 else 1
+    total = t.size * LOG_HEIGHT
+    if step == 0:
+        total -= t.size * math.log(scale[0])
+    for i in range(t.size):
+        s = scale[i * step]
+        if step:
+            total -= math.log(s)
+        total += log_scaled_exponential_integral(_half_square(t[i], s))
+    return total
+
+
+@kernel
+def local_precision(rng, u):
+    """A draw of eta from the density proportional to exp(-u eta) / (1 + eta).
+
+    Rejection with an acceptance of at least 0.59: from an exponential law where u >= 1; elsewhere
+    in s = 1 + eta, from 1 / s up to 1 / u and an exponential tail beyond.
+    """
+    if u >= 1.0:
+        while True:
+            eta = rng.standard_exponential() / u
+            if rng.random() * (1.0 + eta) <= 1.0:
+                return eta
+    log_u = math.log(u)
+    body = -log_u * math.exp(-u)
+    tail = math.exp(-1.0)
+    while True:
+        if rng.random() * (body + tail) < body:
+            power = -log_u * rng.random()
+            # s - 1 without cancellation: s itself is one in all digits where power is small.
+            eta = math.expm1(power)
+            if rng.random() <= math.exp(-u * eta):
+                return eta
+        else:
+            s = (1.0 + rng.standard_exponential()) / u
+            if rng.random() * u * s <= 1.0:
+                return s - 1.0
+
+
+@kernel
+def horseshoe_precision(rng, t, scale, cap):
+    """Precision of each horseshoe response given the response, at most cap / scale**2."""
+    step = 0 if scale.size == 1 else 1
+    precision = np.empty(t.size)
+    for i in range(t.size):
+        inverse = 1.0 / scale[i * step]
+        relative = local_precision(rng, _half_square(t[i], scale[i * step]))
+        precision[i] = min(relative, cap[0]) * inverse * inverse
+    return precision
