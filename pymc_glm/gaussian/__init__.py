@@ -1,6 +1,7 @@
 """Exact draws x ~ N(Q^-1 h, Q^-1), with Q and h assembled from the rows of all factors."""
 
 from pymc_glm.gaussian.draw import draw_gaussian
+from pymc_glm.gaussian.marginal import log_marginal
 from pymc_glm.gaussian.plan import GaussianPlan, plan_gaussian
 from pymc_glm.gaussian.propriety import check_proper
 from pymc_glm.gaussian.rows import Rows, response
@@ -10,6 +11,7 @@ __all__ = [
     "Rows",
     "check_proper",
     "draw_gaussian",
+    "log_marginal",
     "plan_gaussian",
     "response",
 ]

@@ -15,7 +15,7 @@ from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
 
-__all__ = ["draw_gaussian"]
+__all__ = ["draw_gaussian", "kernel_structure"]
 
 # Up to this many unknowns a plain loop beats the fixed cost of a LAPACK call.
 _SMALL_DENSE = 64
@@ -79,10 +79,14 @@ def draw_gaussian(
         draw = pytensor.function(inputs, x, mode="NUMBA", accept_inplace=True)
         draw(np.random.default_rng(1))
     """
-    structure = plan.structure
-    if structure == "dense" and plan.size <= _SMALL_DENSE:
-        structure = "small_dense"
-    op = KernelOp(f"pymc_glm.gaussian.draw_kernels:{structure}_draw", stochastic=True)
+    kernel = f"pymc_glm.gaussian.draw_kernels:{kernel_structure(plan)}_draw"
+    op = KernelOp(kernel, stochastic=True)
     size = np.array([plan.size], dtype=np.int64)
     next_rng, x = cast(list[Variable], op(rng, assemble(plan, rows), size))
     return next_rng, cast(TensorVariable, x)
+
+
+def kernel_structure(plan: GaussianPlan) -> str:
+    """Which kernels a structure is drawn by."""
+    is_small = plan.structure == "dense" and plan.size <= _SMALL_DENSE
+    return "small_dense" if is_small else plan.structure

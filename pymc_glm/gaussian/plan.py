@@ -49,6 +49,14 @@ class GaussianPlan(NamedTuple):
         """Number of unknowns."""
         return self.position.size
 
+    @property
+    def operations(self) -> float:
+        """Operations of one factorisation, about."""
+        n = self.size
+        if self.structure == "dense":
+            return _dense_operations(n)
+        return 10.0 * n if self.bandwidth <= 1 else _banded_operations(n, self.bandwidth)
+
 
 class _Pattern(NamedTuple):
     """Interactions of the unknowns in an order of small bandwidth."""
