@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numba
 
+from pytensor.graph.basic import Variable
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 from pytensor.tensor.random.type import RandomGeneratorType
@@ -76,14 +77,21 @@ def compile_source(source: str, name: str, environment: dict, key: str) -> Calla
     return compile_numba_function_src(source, name, environment, cache_key=f"{key}-{KERNEL_HASH}")
 
 
+def _argument(name: str, variable: Variable) -> str:
+    """How an input is handed to a kernel: as a vector of one entry, or contiguous."""
+    if isinstance(variable.type, RandomGeneratorType):
+        return name
+    # A scalar may be a view of unknown strides, which cannot be reshaped.
+    if variable.type.ndim == 0:
+        return f"np.full(1, np.asarray({name}).item())"
+    return f"np.ascontiguousarray({name})"
+
+
 @register_funcify_and_cache_key(KernelOp)
 def _funcify_kernel_op(op: KernelOp, node, **_) -> tuple[Callable, str]:
     names = [f"a{i}" for i in range(len(node.inputs))]
     arguments = [
-        name
-        if isinstance(variable.type, RandomGeneratorType) or variable.type.ndim > 0
-        else f"np.asarray({name}).reshape(1)"
-        for name, variable in zip(names, node.inputs, strict=True)
+        _argument(name, variable) for name, variable in zip(names, node.inputs, strict=True)
     ]
     results = [f"r{i}" for i in range(len(op.outputs))]
     wrapped = [

@@ -1,23 +1,24 @@
 """The intermediate representation between a PyMC model and its Gibbs sweep."""
 
 from pymc_glm.machine.factor import BlockVariable, Factor
-from pymc_glm.machine.linear_map import LinearMap
-from pymc_glm.machine.machine import (
+from pymc_glm.machine.hyperparameter import (
     CentredDirection,
     ConjugateForm,
-    Guest,
+    ExplicitLatent,
     Hyperparameter,
     Interweaving,
     InverseDirection,
-    LatentMachine,
-    Refusal,
+    RowwiseTarget,
     ScaleDependence,
 )
+from pymc_glm.machine.linear_map import LinearMap
+from pymc_glm.machine.machine import Guest, LatentMachine, Refusal
 
 __all__ = [
     "BlockVariable",
     "CentredDirection",
     "ConjugateForm",
+    "ExplicitLatent",
     "Factor",
     "Guest",
     "Hyperparameter",
@@ -26,5 +27,6 @@ __all__ = [
     "LatentMachine",
     "LinearMap",
     "Refusal",
+    "RowwiseTarget",
     "ScaleDependence",
 ]

@@ -27,12 +27,16 @@ class BlockVariable(NamedTuple):
         Shape of the value variable.
     start : int
         Where its entries start in the flat block.
+    multiple : TensorVariable or None, of the variable's shape
+        Where set, the block holds the variable times this graph of other model variables: an
+        effect in place of its standardised value.
     """
 
     name: str
     rv_name: str
     shape: tuple[int, ...]
     start: int
+    multiple: TensorVariable | None = None
 
     @property
     def size(self) -> int:
@@ -64,6 +68,8 @@ class Factor(NamedTuple):
     correction : TensorVariable or None, shape ()
         What the term has and the family's normalised density has not, for terms that omit or
         change the normaliser; a graph of other model variables.
+    merged : int
+        Number of responses that were merged into these rows, besides one for each.
     """
 
     term: str
@@ -72,8 +78,14 @@ class Factor(NamedTuple):
     offset: np.ndarray | TensorVariable
     parameters: dict[str, np.ndarray | TensorVariable]
     correction: TensorVariable | None = None
+    merged: int = 0
 
     @property
     def size(self) -> int:
-        """Number of responses."""
+        """Number of rows."""
         return self.linear_map.shape[0]
+
+    @property
+    def responses(self) -> int:
+        """Number of responses, each of which has a density of its own."""
+        return self.size + self.merged

@@ -16,13 +16,23 @@ FACTOR_HEADER = ("term", "family", "map", "structure")
 
 def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
     """One row per free variable: name, role, size and how it is updated."""
+    names = [factor.term for factor in machine.factors]
     rows: list[tuple[str, ...]] = [
-        (variable.rv_name, "block", str(variable.size), "joint Gaussian draw")
+        (
+            variable.rv_name,
+            "block",
+            str(variable.size),
+            "joint Gaussian draw" + ("" if variable.multiple is None else " of its multiple"),
+        )
         for variable in machine.block
     ]
     rows += [
         (hyper.rv_name, "hyperparameter", str(hyper.size), hyper.update)
         for hyper in machine.hyperparameters
+    ]
+    rows += [
+        (latent.rv_name, "latent", str(latent.order.size), f"drawn with {names[latent.factor]}")
+        for latent in machine.latents
     ]
     rows += [(guest.rv_name, "guest", "", "another step method") for guest in machine.guests]
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from pymc_glm.recognize.evaluate import scalar
 from pymc_glm.recognize.flat_scales import refuse_improper_scale
 from pymc_glm.recognize.model_view import FreeVariable, Term
 
-__all__ = ["find_conjugate_form", "positive_form"]
+__all__ = ["find_conjugate_form", "parameters_by_entry", "positive_form"]
 
 
 def find_conjugate_form(
@@ -67,18 +68,60 @@ def find_conjugate_form(
     own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
     if exponent is None or own is None or own.distribution is None:
         return None
-    parameters = [pt.as_tensor(p).astype("float64") for p in own.distribution.parameters]
-    if variable.size != 1 or any(np.prod(static_shape(p)) != 1 for p in parameters):
+    parameters = parameters_by_entry(own.distribution.parameters, variable)
+    if parameters is None:
         return None
-    scalars = [scalar(parameter) for parameter in parameters]
-    prior = _prior(own.distribution.op, scalars, exponent)
+    prior = _prior(own.distribution.op, parameters, exponent)
     if prior is None:
         return None
-    total_power = sum(factors[scale.factor].size * (scale.power or 0.0) for scale in scales)
-    form = ConjugateForm(*prior, positive_form(variable), total_power)
+    form = ConjugateForm(*prior, positive_form(variable), _total_power(variable, factors, scales))
     if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
+        if variable.size != 1:
+            return None
         refuse_improper_scale(variable, form, factors, scales)
     return form
+
+
+def parameters_by_entry(
+    parameters: Sequence[object], variable: FreeVariable
+) -> list[TensorVariable] | None:
+    """Parameters of a prior, each as one number or as one for each entry of the variable.
+
+    Parameters
+    ----------
+    parameters : sequence of tensor_like
+        As the distribution has them.
+    variable : FreeVariable
+        Whose prior it is.
+
+    Returns
+    -------
+    parameters : list of TensorVariable, each of shape () or (size,), or None
+        None where a parameter has another shape.
+    """
+    found = []
+    for parameter in parameters:
+        graph = pt.as_tensor(parameter).astype("float64")
+        shape = static_shape(graph)
+        if int(np.prod(shape, dtype=int)) == 1:
+            found.append(scalar(graph))
+        elif shape == variable.shape:
+            found.append(graph.flatten())
+        else:
+            return None
+    return found
+
+
+def _total_power(
+    variable: FreeVariable, factors: list[Factor], scales: tuple[ScaleDependence, ...]
+) -> np.ndarray:
+    """Responses that each entry of the variable scales, times the power it scales them with."""
+    total = np.zeros(variable.size)
+    for scale in scales:
+        rows = factors[scale.factor].size
+        entries = np.zeros(rows, dtype=np.int64) if scale.entries is None else scale.entries
+        total += (scale.power or 0.0) * np.bincount(entries, minlength=variable.size)
+    return total
 
 
 def positive_form(variable: FreeVariable) -> TensorVariable:

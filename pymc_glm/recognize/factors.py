@@ -16,15 +16,19 @@ from pymc_glm.recognize.evaluate import depends_on, scalar
 from pymc_glm.recognize.linearize import linearize
 from pymc_glm.recognize.model_view import ModelView
 from pymc_glm.recognize.registry import Match
+from pymc_glm.recognize.scaling import is_uniform
 
 __all__ = ["block_layout", "build_factors"]
 
 
-def block_layout(block: Block) -> list[BlockVariable]:
+def block_layout(view: ModelView, block: Block) -> list[BlockVariable]:
     """Lay the block's variables out in one flat vector, in model order."""
     layout, start = [], 0
     for variable in block.variables:
-        layout.append(BlockVariable(variable.value.name, variable.name, variable.shape, start))
+        multiple = view.multiples.get(variable.name)
+        layout.append(
+            BlockVariable(variable.value.name, variable.name, variable.shape, start, multiple)
+        )
         start += variable.size
     return layout
 
@@ -102,6 +106,8 @@ def _flatten(parameter, name: str, shape: tuple[int, ...], others, term: str):
         )
     if int(np.prod(known[:batch], dtype=int)) == 1:
         flat = graph.reshape(tail) if tail else scalar(graph)
+    elif not tail and is_uniform(graph):
+        flat = graph.flatten()[0]
     else:
         flat = pt.broadcast_to(graph, (*shape, *tail)).reshape((-1, *tail))
     value = _numbers_where_possible(flat, others)

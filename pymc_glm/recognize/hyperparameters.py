@@ -16,6 +16,7 @@ from pymc_glm.machine import (
     Factor,
     Guest,
     Hyperparameter,
+    RowwiseTarget,
     ScaleDependence,
 )
 from pymc_glm.recognize.block import Block
@@ -23,12 +24,17 @@ from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.interweaving import find_interweaving
 from pymc_glm.recognize.model_view import FreeVariable, ModelView
+from pymc_glm.recognize.rowwise import entrywise_scales, find_rowwise_target, is_binary
 from pymc_glm.recognize.scaling import power_of, rows_scale_alike
 
 __all__ = ["assign_roles"]
 
-# A vector of scales is updated entry by entry, each at the cost of all its factors.
+# A vector whose entries depend on each other is updated entry by entry, each at the cost of all
+# its factors.
 LARGEST_VECTOR = 64
+# With the block integrated out an entry costs several factorisations.
+LARGEST_COLLAPSED = 8
+LARGEST_FLIPPED = 512
 
 
 class Roles(NamedTuple):
@@ -44,12 +50,14 @@ def assign_roles(
     factors: list[Factor],
     layout: list[BlockVariable],
     requested: set[str] | None = None,
+    absorbed: frozenset[str] = frozenset(),
 ) -> Roles:
     """Decide, for each variable outside the block, whether the sweep updates it.
 
-    A variable is updated by the sweep when it is continuous and univariate and every term that
-    mentions it is a recognised factor, a prior, or a potential without the block. Its conditional,
-    with the latents integrated out, is then the product of those terms.
+    A variable is updated by the sweep when every term that mentions it is a recognised factor, a
+    prior, or a potential without the block. Its conditional, with the latents integrated out, is
+    then the product of those terms. Vectors of independent entries can be of any length, and
+    Bernoulli indicators are updated where they are such.
 
     Parameters
     ----------
@@ -63,15 +71,17 @@ def assign_roles(
         Where each variable of the block sits.
     requested : set of str, optional
         Names of the variables to update. By default all that can be.
+    absorbed : frozenset of str
+        Names of variables that are latents of a factor, prior included.
 
     Returns
     -------
     roles : Roles
     """
-    claimed = {term.name for term, _ in block.matches}
+    claimed = {term.name for term, _ in block.matches} | absorbed
     hyperparameters, guests = [], []
     for variable in view.variables:
-        if variable in block.variables:
+        if variable in block.variables or variable.name in absorbed:
             continue
         reason = _reason_for_guest(view, variable, claimed)
         if requested is not None and variable.name not in requested:
@@ -79,17 +89,17 @@ def assign_roles(
         if reason is not None:
             guests.append(Guest(variable.value.name, variable.name, variable.value, reason))
             continue
-        hyperparameters.append(_hyperparameter(view, variable, factors, claimed, layout))
+        found = _hyperparameter(view, variable, factors, claimed, layout)
+        if isinstance(found, str):
+            guests.append(Guest(variable.value.name, variable.name, variable.value, found))
+        else:
+            hyperparameters.append(found)
     return Roles(hyperparameters, guests)
 
 
 def _reason_for_guest(view: ModelView, variable: FreeVariable, claimed: set[str]) -> str | None:
-    if variable.value.dtype not in ("float64", "float32"):
+    if variable.value.dtype not in ("float64", "float32") and not is_binary(variable, view.terms):
         return "it is discrete"
-    if not variable.is_univariate:
-        return "its prior is multivariate"
-    if variable.size > LARGEST_VECTOR:
-        return f"it has {variable.size} entries, more than the {LARGEST_VECTOR} updated one by one"
     for term in view.terms:
         if variable.value not in term.touches or term.name in claimed:
             continue
@@ -98,19 +108,37 @@ def _reason_for_guest(view: ModelView, variable: FreeVariable, claimed: set[str]
     return None
 
 
-def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> Hyperparameter:
+def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> Hyperparameter | str:
+    """How to update a variable, or why it cannot be updated."""
     prior_terms = [
         term for term in view.terms if variable.value in term.touches and term.name not in claimed
     ]
     log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]
-    scales = _scale_dependences(variable, factors, touched)
-    likelihoods = {term.name for term in view.terms if term.kind == "likelihood"}
-    # Moving the block along with the scale of noise costs a pass over all factors and gains little.
-    is_noise = any(factors[index].term in likelihoods for index in touched)
-    conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
+    rowwise = None
+    is_discrete = variable.value.dtype not in ("float64", "float32")
+    if variable.size != 1 or is_discrete:
+        rowwise = find_rowwise_target(variable, prior_terms, factors, touched)
+    if rowwise is None and is_discrete:
+        return "it is discrete, and its entries are not independent given the block"
+    if rowwise is None and variable.size > LARGEST_VECTOR:
+        return f"it has {variable.size} entries, more than the {LARGEST_VECTOR} updated one by one"
+    scales: tuple[ScaleDependence, ...] = ()
+    if variable.size == 1:
+        scales = _scale_dependences(variable, factors, touched)
+    elif rowwise is not None and not is_discrete:
+        scales = entrywise_scales(variable, factors, touched)
+    conjugate = None
+    if not is_discrete:
+        conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
     if conjugate is not None and not _is_logarithm(view, variable, conjugate):
         conjugate = None
+    # Moving the block along with the scale of noise costs a pass over all factors and gains little.
+    likelihoods = {term.name for term in view.terms if term.kind == "likelihood"}
+    is_noise = any(factors[index].term in likelihoods for index in touched)
+    interweaving = None
+    if variable.size == 1 and not is_noise:
+        interweaving = find_interweaving(factors, touched, scales, layout)
     return Hyperparameter(
         name=variable.value.name,
         rv_name=variable.name,
@@ -120,8 +148,33 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         factors=tuple(touched),
         scales=scales,
         conjugate=conjugate,
-        interweaving=None if is_noise else find_interweaving(factors, touched, scales, layout),
+        interweaving=interweaving,
+        rowwise=rowwise,
+        collapsible=_is_collapsible(variable, factors, touched, rowwise),
     )
+
+
+def _is_collapsible(
+    variable: FreeVariable,
+    factors: list[Factor],
+    touched: list[int],
+    rowwise: RowwiseTarget | None,
+) -> bool:
+    """Whether the factors' latents, relative to their scales, do not depend on the variable."""
+    is_binary = rowwise is not None and rowwise.is_binary
+    if not touched or variable.size > (LARGEST_FLIPPED if is_binary else LARGEST_COLLAPSED):
+        return False
+    rows = sum(factors[index].size for index in touched)
+    if rowwise is not None and not is_binary and rows < 2 * variable.size:
+        # Scales of single rows are drawn from their own data; only shared ones are slow.
+        return False
+    for index in touched:
+        factor = factors[index]
+        other = [graph for name, graph in factor.parameters.items() if name != "scale"]
+        graphs = [graph for graph in other if not isinstance(graph, np.ndarray)]
+        if "scale" not in factor.parameters or variable.value in set(ancestors(graphs)):
+            return False
+    return True
 
 
 def _graphs(factor: Factor) -> list:

@@ -78,6 +78,8 @@ class Term(NamedTuple):
         ``"prior"``, ``"likelihood"`` or ``"potential"``.
     log_density : TensorVariable, shape ()
         Its sum, over value variables, Jacobian included.
+    rows : TensorVariable, any shape
+        The same, not summed.
     distribution : Distribution or None
         None for a potential that was not declared by `pymc_glm.expert`.
     touches : frozenset of TensorVariable
@@ -87,6 +89,7 @@ class Term(NamedTuple):
     name: str
     kind: str
     log_density: TensorVariable
+    rows: TensorVariable
     distribution: Distribution | None
     touches: frozenset[TensorVariable]
 
@@ -102,11 +105,14 @@ class ModelView(NamedTuple):
         Every term of the log density.
     initial_point : dict of str to ndarray
         The model's initial point.
+    multiples : dict of str to TensorVariable
+        Name of each variable that stands for its multiple here, and what it is multiplied by.
     """
 
     variables: list[FreeVariable]
     terms: list[Term]
     initial_point: dict[str, np.ndarray]
+    multiples: dict[str, TensorVariable]
 
     def variable_of(self, value: Variable) -> FreeVariable:
         """The free variable of a value variable."""
@@ -139,10 +145,10 @@ def view_model(model: Model) -> ModelView:
     initial_point = model.initial_point(random_seed=0)
     declared = [*model.basic_RVs, *model.potentials]
     distributions = [_declared_distribution(model, variable) for variable in declared]
-    log_densities = [pt.sum(term) for term in _log_densities(model)]
+    rows = _log_densities(model)
     constrained = model.replace_rvs_by_values(list(model.free_RVs))
 
-    graphs = [*log_densities, *constrained]
+    graphs = [*rows, *constrained]
     for distribution in distributions:
         if distribution is not None:
             graphs += [distribution.value, *distribution.parameters]
@@ -152,7 +158,7 @@ def view_model(model: Model) -> ModelView:
         for value in values
     }
     frozen = iter(_freeze(graphs, frozen_values))
-    log_densities = [next(frozen) for _ in log_densities]
+    rows = [next(frozen) for _ in rows]
     constrained = [next(frozen) for _ in constrained]
     distributions = [
         None
@@ -180,15 +186,14 @@ def view_model(model: Model) -> ModelView:
         Term(
             name=variable.name,
             kind=_kind(model, variable),
-            log_density=log_density,
+            log_density=pt.sum(density),
+            rows=density,
             distribution=distribution,
-            touches=frozenset(known.intersection(ancestors([log_density]))),
+            touches=frozenset(known.intersection(ancestors([density]))),
         )
-        for variable, log_density, distribution in zip(
-            declared, log_densities, distributions, strict=True
-        )
+        for variable, density, distribution in zip(declared, rows, distributions, strict=True)
     ]
-    return ModelView(variables, terms, initial_point)
+    return ModelView(variables, terms, initial_point, {})
 
 
 def _log_densities(model: Model) -> list[TensorVariable]:

@@ -159,13 +159,33 @@ def _frontier(graph: Variable, block) -> list[TensorVariable] | MatchRefusal:
             continue
         seen.add(variable)
         if variable is not graph and _is_affine(variable, block):
-            found.append(variable)
+            found.append(_without_multiples(variable, block))
             continue
         if variable.owner is None or not isinstance(variable.owner.op, Elemwise | CheckAndRaise):
             name = "a variable" if variable.owner is None else str(variable.owner.op)
             return MatchRefusal(f"{name} is neither affine nor elementwise in the block")
         stack += variable.owner.inputs
     return found
+
+
+def _without_multiples(response: Variable, block) -> Variable:
+    """An affine response without the numbers of other variables that multiply all of it.
+
+    They are left to the univariate function, as its scale: the map is then constant.
+    """
+    while response.owner is not None and isinstance(response.owner.op, Elemwise):
+        inputs = response.owner.inputs
+        inner = [variable for variable in inputs if _mentions(variable, block)]
+        is_quotient = isinstance(response.owner.op.scalar_op, ps.TrueDiv)
+        if not (is_quotient or isinstance(response.owner.op.scalar_op, ps.Mul)):
+            break
+        if len(inner) != 1 or (is_quotient and inner[0] is not inputs[0]):
+            break
+        others = [variable for variable in inputs if variable is not inner[0]]
+        if any(_size(other) != 1 for other in others) or _size(inner[0]) != _size(response):
+            break
+        response = inner[0]
+    return response
 
 
 def _is_affine(graph: Variable, block: list[TensorVariable]) -> bool:

@@ -18,9 +18,11 @@ from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.block import Block, find_block
 from pymc_glm.recognize.certify import certify
+from pymc_glm.recognize.explicit import lift_latents
 from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import assign_roles
 from pymc_glm.recognize.model_view import ModelView, view_model
+from pymc_glm.recognize.recentre import recentre
 
 __all__ = ["Recognition", "explain", "recognize"]
 
@@ -30,6 +32,14 @@ class Recognition(NamedTuple):
 
     machine: LatentMachine
     view: ModelView
+
+
+class _BlockReading(NamedTuple):
+    """The block, where each of its variables sits, and its factors."""
+
+    block: Block
+    layout: list[BlockVariable]
+    factors: list[Factor]
 
 
 def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentMachine:
@@ -92,15 +102,17 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         If data are NaN or infinite.
     """
     requested = None if vars is None else _names(model, vars)
-    view = view_model(model)
-    block, layout, factors = _read_block(view, requested)
+    view, (block, layout, factors) = _read_effects(view_model(model), requested)
     certify(view, factors, layout)
-    roles = assign_roles(view, block, factors, layout, requested)
+    factors, latents = lift_latents(view, factors, requested)
+    absorbed = frozenset(latent.rv_name for latent in latents)
+    roles = assign_roles(view, block, factors, layout, requested, absorbed)
     plan = plan_gaussian([factor.linear_map for factor in factors])
     machine = LatentMachine(
         block=layout,
         factors=factors,
         hyperparameters=roles.hyperparameters,
+        latents=latents,
         guests=roles.guests,
         refused=block.refused,
         plan=plan,
@@ -112,6 +124,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:
     names = {place.name: place.rv_name for place in machine.block}
     names |= {hyper.name: hyper.rv_name for hyper in machine.hyperparameters}
+    names |= {latent.name: latent.rv_name for latent in machine.latents}
     for name, rv_name in names.items():
         value = np.ravel(view.initial_point[name])
         bad = value[~np.isfinite(value)]
@@ -122,18 +135,28 @@ def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:
             )
 
 
-def _read_block(
-    view: ModelView, requested: set[str] | None
-) -> tuple[Block, list[BlockVariable], list[Factor]]:
+def _read_effects(view: ModelView, requested: set[str] | None) -> tuple[ModelView, _BlockReading]:
+    """Read the block of a model, in terms of effects where those can be in it."""
+    kept: set[str] = set()
+    while True:
+        recentred = recentre(view, kept)
+        reading = _read_block(recentred, requested)
+        outside = set(recentred.multiples) - {place.rv_name for place in reading.layout}
+        if not outside:
+            return recentred, reading
+        kept |= outside
+
+
+def _read_block(view: ModelView, requested: set[str] | None) -> _BlockReading:
     """The block and its factors, less the variables of responses without a matrix."""
     unreadable: list[NotAffineError] = []
     while True:
         block = find_block(view, requested, unreadable)
         if not block.variables:
             raise RecognitionError(_empty_block_message(view, block.refused))
-        layout = block_layout(block)
+        layout = block_layout(view, block)
         try:
-            return block, layout, build_factors(view, block, layout)
+            return _BlockReading(block, layout, build_factors(view, block, layout))
         except NotAffineError as error:
             unreadable.append(error)
 

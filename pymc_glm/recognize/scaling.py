@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import basic as ps
+from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.shape import Reshape, SpecifyShape
@@ -18,7 +19,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.recognize.dependence import static_shape, value_ancestors
 
-__all__ = ["power_of", "rows_scale_alike"]
+__all__ = ["is_positive", "is_uniform", "power_of", "rows_scale_alike"]
 
 # Ops that repeat, select or rearrange entries of their first input.
 REARRANGING = (
@@ -173,3 +174,81 @@ def rows_scale_alike(graph: TensorVariable, root: TensorVariable) -> bool:
         return single[variable] and root in value_ancestors(variable)
 
     return power_of(graph, root, is_single) is not None
+
+
+# Positive for any argument, and for positive arguments.
+ALWAYS_POSITIVE = (ps.Exp, Sigmoid, Softplus)
+KEEPING_POSITIVE = (ps.Cast, ps.Identity, ps.Mul, ps.Reciprocal, ps.Sqr, ps.Sqrt, ps.TrueDiv)
+
+
+def is_positive(graph: Variable) -> bool:
+    """Whether the form of a graph proves all its entries positive, rounding to zero apart.
+
+    Parameters
+    ----------
+    graph : Variable
+        A graph of value variables.
+
+    Returns
+    -------
+    positive : bool
+    """
+    if isinstance(graph, Constant):
+        return bool(np.all(np.asarray(graph.data) > 0))
+    if graph.owner is None:
+        return False
+    op, inputs = graph.owner.op, graph.owner.inputs
+    if isinstance(op, REARRANGING):
+        return is_positive(inputs[0])
+    if not isinstance(op, Elemwise):
+        return False
+    if isinstance(op.scalar_op, ALWAYS_POSITIVE):
+        return True
+    if isinstance(op.scalar_op, ps.Add):
+        return all(_is_not_negative(v) for v in inputs) and any(is_positive(v) for v in inputs)
+    if isinstance(op.scalar_op, ps.Second):
+        return is_positive(inputs[1])
+    if isinstance(op.scalar_op, ps.Pow):
+        return is_positive(inputs[0])
+    if isinstance(op.scalar_op, KEEPING_POSITIVE):
+        return all(is_positive(v) for v in inputs)
+    return False
+
+
+def _is_not_negative(graph: Variable) -> bool:
+    if isinstance(graph, Constant):
+        return bool(np.all(np.asarray(graph.data) >= 0))
+    owner = graph.owner
+    if owner is not None and isinstance(owner.op, Elemwise):
+        if isinstance(owner.op.scalar_op, ps.Sqr | ps.Abs):
+            return True
+    if owner is not None and isinstance(owner.op, DimShuffle):
+        return _is_not_negative(owner.inputs[0])
+    return is_positive(graph)
+
+
+def is_uniform(graph: Variable) -> bool:
+    """Whether the form of a graph proves all its entries equal.
+
+    Parameters
+    ----------
+    graph : Variable
+        A graph of value variables.
+
+    Returns
+    -------
+    uniform : bool
+    """
+    if isinstance(graph, Constant):
+        return np.unique(np.asarray(graph.data)).size <= 1
+    if int(np.prod(static_shape(graph), dtype=int)) <= 1:
+        return True
+    if graph.owner is None:
+        return False
+    op, inputs = graph.owner.op, graph.owner.inputs
+    if isinstance(op, REARRANGING):
+        return is_uniform(inputs[0])
+    if not isinstance(op, Elemwise):
+        return False
+    inputs = inputs[1:] if isinstance(op.scalar_op, ps.Second) else inputs
+    return all(is_uniform(variable) for variable in inputs)

@@ -87,7 +87,10 @@ def run_chains(
     reports: queue.SimpleQueue = queue.SimpleQueue()
     interruption: BaseException | None = None
     began = time.perf_counter()
-    buffers = [empty_draws((len(starts), draws, *np.shape(value))) for value in starts[0]]
+    buffers = [
+        empty_draws((len(starts), draws, *np.shape(value)), np.asarray(value).dtype)
+        for value in starts[0]
+    ]
     workers = [
         _Worker(index, chain, start, rng, constants, tune, buffers, stop, reports)
         for index, (start, rng) in enumerate(zip(starts, rngs, strict=True))
@@ -153,7 +156,7 @@ class _Worker:
         reports: queue.SimpleQueue,
     ) -> None:
         self.index, self.chain, self.rng, self.constants = index, chain, rng, constants
-        self.state = [np.array(value, dtype=float, order="C") for value in start]
+        self.state = [np.array(value, order="C") for value in start]
         self.tune = tune
         self.buffers = [buffer[index] for buffer in buffers]
         self.draws = len(self.buffers[0])
@@ -177,7 +180,7 @@ class _Worker:
         left = self.tune
         while left and not self.stop.is_set():
             size = min(self.chunk, left)
-            scratch = [np.empty((size, *value.shape)) for value in self.state]
+            scratch = [np.empty((size, *value.shape), value.dtype) for value in self.state]
             self._sweep(scratch, "tune")
             left -= size
 

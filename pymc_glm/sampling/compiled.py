@@ -42,7 +42,7 @@ def sample(
     random_seed: int | Sequence[int] | np.random.Generator | None = None,
     model: Model | None = None,
     *,
-    scales: Literal["interweave", "plain"] = "interweave",
+    scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
     compute_convergence_checks: bool = True,
@@ -65,9 +65,10 @@ def sample(
         One seed, or one for each chain. Equal seeds and inputs give equal draws.
     model : pymc.Model, optional
         The model; the one of the context by default.
-    scales : {"interweave", "plain"}
-        Whether scales of priors also move together with the block. ``"plain"`` shows what
-        happens otherwise.
+    scales : {"auto", "collapsed", "interweave", "plain"}
+        How scales move besides their update given the block: with the block integrated out, or
+        together with it. ``"auto"`` picks by cost; ``"plain"`` does neither, and shows what happens
+        then.
     var_names : sequence of str, optional
         Variables to keep in the result.
     progressbar : bool or str
@@ -131,7 +132,7 @@ def sample(
     compiled = compile_sweep(sweep)
     chain = compile_chain(sweep, compiled)
     # No rows, no sweeps: this call compiles.
-    empty = [np.empty((0, *value.shape)) for value in starts[0]]
+    empty = [np.empty((0, *value.shape), value.dtype) for value in starts[0]]
     chain(np.random.default_rng(0), *starts[0], *empty, *compiled.constants)
     compile_seconds = time.perf_counter() - began
 

@@ -36,14 +36,15 @@ def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[st
     machine : LatentMachine
         The machine that was sampled.
     states : sequence of ndarray, the first of shape (..., n)
-        The block in the drawn order, then the hyperparameters, with any leading axes.
+        The block's variables in the drawn order, the hyperparameters and the explicit latents,
+        with any leading axes.
 
     Returns
     -------
     draws : dict of str to ndarray
         Value variable name to draws, with the same leading axes.
     """
-    block, *hypers = states
+    block, *others = states
     position = machine.plan.position
     is_natural = np.array_equal(position, np.arange(position.size))
     natural = block if is_natural else block[..., position]
@@ -53,8 +54,8 @@ def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[st
         )
         for variable in machine.block
     }
-    names = [hyper.name for hyper in machine.hyperparameters]
-    return draws | dict(zip(names, hypers, strict=True))
+    names = [updated.name for updated in machine.updated]
+    return draws | dict(zip(names, others, strict=True))
 
 
 def to_datatree(

@@ -46,6 +46,10 @@ class StartingPoints:
             [hyper.value for hyper in self.machine.hyperparameters]
             + [guest.value for guest in self.machine.guests],
         )
+        multiples = [v.multiple for v in self.machine.block if v.multiple is not None]
+        self._evaluate_multiples = Evaluator(
+            multiples, [variable.value for variable in self.view.variables]
+        )
         self._evaluate_priors = Evaluator(
             [hyper.log_prior for hyper in self.machine.hyperparameters],
             [variable.value for variable in self.view.variables],
@@ -61,21 +65,29 @@ class StartingPoints:
         )
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """A state: the block in the drawn order, then the hyperparameters.
+        """A state: the block's variables in the drawn order, hyperparameters, explicit latents.
 
         Hyperparameters are jittered around the model's initial point. The block is drawn from the
         Gaussian that each expert resembles, so that it is neither zero nor the same in all chains.
         """
         point = self._jittered(rng)
-        hypers = [point[hyper.name] for hyper in self.machine.hyperparameters]
         block = np.empty(self.machine.size)
-        block[self.machine.plan.position] = self._draw_block(rng, point)
-        return [block, *hypers]
+        block[self.machine.plan.position] = self._draw_block(rng, point) / self._multiple(point)
+        return [block, *(point[updated.name] for updated in self.machine.updated)]
+
+    def _multiple(self, point: dict[str, np.ndarray]) -> np.ndarray:
+        """What each variable of the block is multiplied by to be an unknown of it."""
+        values = iter(self._evaluate_multiples(point))
+        parts = [
+            np.ones(variable.size) if variable.multiple is None else np.ravel(next(values))
+            for variable in self.machine.block
+        ]
+        return np.concatenate(parts)
 
     def _jittered(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Jittered hyperparameters at which the model has a density."""
         initial = self.view.initial_point
-        hypers = self.machine.hyperparameters
+        hypers = [h for h in self.machine.hyperparameters if h.value.dtype.startswith("float")]
         jitter = {h.name: rng.uniform(-JITTER, JITTER, size=h.shape) for h in hypers}
         # A variable without a transform has bounds that a jitter may cross; half of it may not.
         for shrinkage in (1.0, 0.5, 0.25, 0.1, 0.01, 0.0):

@@ -45,8 +45,8 @@ class GaussianLatentGibbs(BlockedStep):
         Variables to update. By default all that can be.
     model : pymc.Model, optional
         The model; the one of the context by default.
-    scales : {"interweave", "plain"}
-        Whether scales of priors also move together with the block.
+    scales : {"auto", "collapsed", "interweave", "plain"}
+        How scales move besides their update given the block, as in `pymc_glm.sample`.
     rng : numpy.random.Generator or seed, optional
         Replaced by PyMC when a chain starts.
     initial_point : dict, optional
@@ -117,7 +117,7 @@ class GaussianLatentGibbs(BlockedStep):
         vars: Sequence | None = None,
         *,
         model: Model | None = None,
-        scales: Literal["interweave", "plain"] = "interweave",
+        scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
         rng: np.random.Generator | int | None = None,
         initial_point: dict[str, np.ndarray] | None = None,
         compile_kwargs: dict | None = None,
@@ -128,7 +128,7 @@ class GaussianLatentGibbs(BlockedStep):
         self.machine = with_scales(recognition.machine, scales)
         StartingPoints(recognition)
         updated = [place.name for place in self.machine.block]
-        updated += [hyper.name for hyper in self.machine.hyperparameters]
+        updated += [hyper.name for hyper in self.machine.updated]
         by_name = {value.name: value for value in model.value_vars}
         self.vars = [by_name[name] for name in updated]
         self.blocked = blocked
@@ -140,7 +140,6 @@ class GaussianLatentGibbs(BlockedStep):
     def _compile(self) -> None:
         sweep = build_sweep(self.machine)
         self._function, self._constants = compile_sweep(sweep)
-        self._shapes = {hyper.name: hyper.shape for hyper in self.machine.hyperparameters}
 
     def _warm_up(self, point: dict[str, np.ndarray]) -> None:
         """Compile now, so that no chain pays for it and forked workers inherit it."""
@@ -183,9 +182,9 @@ class GaussianLatentGibbs(BlockedStep):
         position = machine.plan.position
         flat = [np.ravel(point[variable.name]) for variable in machine.block]
         block[position] = np.concatenate(flat)
-        hypers = [_array(point[hyper.name]) for hyper in machine.hyperparameters]
+        others = [_array(point[other.name], other.value.dtype) for other in self.machine.updated]
         guests = [_array(point[guest.name], guest.value.dtype) for guest in machine.guests]
-        _, *state = self._function(rng, block, *hypers, *guests, *self._constants)
+        _, *state = self._function(rng, block, *others, *guests, *self._constants)
         return value_draws(machine, state)
 
     @staticmethod

@@ -14,9 +14,12 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import Rows, draw_gaussian
 from pymc_glm.machine import Factor, LatentMachine
+from pymc_glm.ops import KernelOp
+from pymc_glm.sweep.collapsed import LatentRows, current_rows, update_without_block
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.state import SweepState
+from pymc_glm.sweep.sufficient_rows import sufficient_rows
 
 __all__ = ["SweepGraph", "build_sweep"]
 
@@ -27,6 +30,10 @@ LARGEST_RATIO = 1e10
 SMALLEST_CAP = 1e4
 
 
+_relative = KernelOp("pymc_glm.sweep.collapsed_kernels:relative_precision")
+_explicit = KernelOp("pymc_glm.sweep.collapsed_kernels:explicit_log_latent")
+
+
 class SweepGraph(NamedTuple):
     """A sweep: from a generator and a state to the next generator and state.
 
@@ -35,13 +42,14 @@ class SweepGraph(NamedTuple):
     rng : Variable
         Input: the random generator.
     inputs : list of TensorVariable
-        Input: the block in the drawn order, then the hyperparameters.
+        Input: the block's variables in the drawn order, the hyperparameters, and the latents that
+        are variables of the model.
     guests : list of TensorVariable
         Input: value variables of the guests.
     next_rng : Variable
         Output: the advanced generator.
     outputs : list of TensorVariable
-        Output: the updated block and hyperparameters, in the order of ``inputs``.
+        Output: their updated values, in the order of ``inputs``.
     """
 
     rng: Variable
@@ -54,9 +62,10 @@ class SweepGraph(NamedTuple):
 def build_sweep(machine: LatentMachine) -> SweepGraph:
     """Write one sweep of a machine.
 
-    The order is: latents given the block, the block given the latents, then each scale with the
-    block (interweaving) and each hyperparameter given the block, with the latents integrated out.
-    Latents are drawn anew in every sweep, so they are no part of the state.
+    The order is: each scale with the block (interweaving) and each hyperparameter given the block,
+    with the latents integrated out; latents given the block; scales given the latents, with the
+    block integrated out; the block given everything. Latents are drawn anew in every sweep, so
+    they are no part of the state, but for those that the model declares.
 
     Parameters
     ----------
@@ -68,50 +77,106 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     sweep : SweepGraph
     """
     position = machine.plan.position
-    factors = [
-        factor._replace(linear_map=factor.linear_map.permuted(position))
-        for factor in machine.factors
-    ]
-    rng = random_generator_type("rng")
     x = pt.tensor("block", dtype="float64", shape=(machine.size,))
-    hypers = [hyper.value.type(hyper.name) for hyper in machine.hyperparameters]
-    guests = [guest.value.type(guest.name) for guest in machine.guests]
-    values = {
-        **{h.value: v for h, v in zip(machine.hyperparameters, hypers, strict=True)},
-        **{g.value: v for g, v in zip(machine.guests, guests, strict=True)},
-    }
-    state = SweepState(factors, rng, x, values)
-    _draw_block(state, machine)
+    inputs = {updated.value: updated.value.type(updated.name) for updated in machine.updated}
+    inputs |= {guest.value: guest.value.type(guest.name) for guest in machine.guests}
+    rng = random_generator_type("rng")
+    state = SweepState(_prepared(machine), rng, x, dict(inputs))
+    multiple = _multiple(machine)
+    if multiple is not None:
+        state.set_block(x * state.at_current(multiple))
     for hyper in machine.hyperparameters:
         if hyper.interweaving is not None:
             interweave(state, hyper, hyper.interweaving.permuted(position))
         update_hyperparameter(state, hyper)
-    outputs = [state.x, *(state.values[hyper.value] for hyper in machine.hyperparameters)]
-    return SweepGraph(rng, [x, *hypers], guests, state.rng, outputs)
+    latent_rows = _draw_latents(state, machine)
+    for hyper in machine.hyperparameters:
+        if hyper.collapsed:
+            update_without_block(state, machine.plan, latent_rows, hyper)
+    rows = current_rows(state, latent_rows)
+    _set_explicit_latents(state, machine, latent_rows, rows)
+    state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows)
+    state.set_block(drawn)
+    if multiple is not None:
+        drawn = drawn / state.at_current(multiple)
+    return SweepGraph(
+        rng,
+        [x, *(inputs[updated.value] for updated in machine.updated)],
+        [inputs[guest.value] for guest in machine.guests],
+        state.rng,
+        [drawn, *(state.values[variable.value] for variable in machine.updated)],
+    )
 
 
-def _draw_block(state: SweepState, machine: LatentMachine) -> None:
-    """Latents given the block, then the block given the latents."""
+def _prepared(machine: LatentMachine) -> list[Factor]:
+    """Factors in the drawn order, with as few rows as they can be told by."""
+    interweaved = {
+        index
+        for hyper in machine.hyperparameters
+        if hyper.interweaving is not None
+        for index in hyper.interweaving.factors
+    }
+    factors = [
+        factor if index in interweaved else sufficient_rows(factor)
+        for index, factor in enumerate(machine.factors)
+    ]
+    position = machine.plan.position
+    return [f._replace(linear_map=f.linear_map.permuted(position)) for f in factors]
+
+
+def _multiple(machine: LatentMachine) -> TensorVariable | None:
+    """What each unknown of the variables is multiplied by to be one of the block, drawn order."""
+    if all(variable.multiple is None for variable in machine.block):
+        return None
+    parts = [
+        pt.ones(variable.size) if variable.multiple is None else variable.multiple.flatten()
+        for variable in machine.block
+    ]
+    joined = parts[0] if len(parts) == 1 else pt.concatenate(parts)
+    position = machine.plan.position
+    if np.array_equal(position, np.arange(position.size)):
+        return joined
+    return joined[np.argsort(position)]
+
+
+def _draw_latents(state: SweepState, machine: LatentMachine) -> list[LatentRows]:
+    """Latents of every factor given the block."""
+    collapsed = {
+        index for hyper in machine.hyperparameters if hyper.collapsed for index in hyper.factors
+    }
     reference = _reference_scale(state, machine)
-    rows = []
+    found = []
     for index, factor in enumerate(state.factors):
         if factor.linear_map.rows.size == 0:
             continue
+        if not factor.family.has_latent:
+            found.append(LatentRows(index, pt.constant(1.0), None, None))
+            continue
         parameters = state.parameters(factor)
-        if factor.family.has_latent:
-            t = state.response(index)
-            cap = _cap(factor, parameters, reference)
-            latent = factor.family.latent(state.rng, t, cap=cap, **parameters)
-            state.rng = latent.rng
+        cap = _cap(factor, parameters, reference)
+        latent = factor.family.latent(state.rng, state.response(index), cap=cap, **parameters)
+        state.rng = latent.rng
+        if index in collapsed:
+            relative = _relative(latent.precision, parameters["scale"])
+            found.append(LatentRows(index, relative, None, latent.information))
         else:
-            latent = factor.family.latent(state.rng, None, **parameters)
-        rows.append(
-            Rows(
-                state.linear_map(factor), state.offset(factor), latent.precision, latent.information
-            )
-        )
-    state.rng, x = draw_gaussian(state.rng, machine.plan, rows)
-    state.set_block(x)
+            found.append(LatentRows(index, None, latent.precision, latent.information))
+    return found
+
+
+def _set_explicit_latents(
+    state: SweepState,
+    machine: LatentMachine,
+    latent_rows: list[LatentRows],
+    rows: list[Rows],
+) -> None:
+    """Values of the model's variables that are latents, from the precisions drawn."""
+    by_index = {one.factor: row for one, row in zip(latent_rows, rows, strict=True)}
+    for latent in machine.latents:
+        precision = by_index[latent.factor].precision
+        base = state.at_current(latent.base)
+        value = _explicit(precision, base, pt.constant(latent.order), pt.constant(latent.power))
+        state.set_value(latent.value, value.reshape(latent.shape))
 
 
 def _reference_scale(state: SweepState, machine: LatentMachine) -> TensorVariable | None:

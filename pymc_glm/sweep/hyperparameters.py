@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import numpy as np
 import pytensor.tensor as pt
 
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families.sufficient import sufficient_statistic
-from pymc_glm.machine import ConjugateForm, Hyperparameter
+from pymc_glm.machine import ConjugateForm, Hyperparameter, ScaleDependence
 from pymc_glm.ops import KernelOp
-from pymc_glm.sweep.slice_op import slice_update
+from pymc_glm.sweep.rowwise import update_rowwise
 from pymc_glm.sweep.state import SweepState
+from pymc_glm.sweep.target_ops import slice_update
 
 __all__ = ["first_entry", "update_hyperparameter"]
 
 KERNELS = "pymc_glm.sweep.scale_kernels"
-SCALAR = (("float64", 0),)
 
 _CONJUGATE_DRAWS = {
-    "gamma": (KernelOp(f"{KERNELS}:gamma_scale", SCALAR, stochastic=True), ("power", "rate")),
+    "gamma": (KernelOp(f"{KERNELS}:gamma_scale", stochastic=True), ("power", "rate")),
     "generalized inverse Gaussian": (
-        KernelOp(f"{KERNELS}:gig_scale", SCALAR, stochastic=True),
+        KernelOp(f"{KERNELS}:gig_scale", stochastic=True),
         ("power", "rate"),
     ),
-    "half-t": (KernelOp(f"{KERNELS}:half_t_scale", SCALAR, stochastic=True), ("nu", "sigma")),
+    "half-t": (KernelOp(f"{KERNELS}:half_t_scale", stochastic=True), ("nu", "sigma")),
     "truncated gamma": (
-        KernelOp(f"{KERNELS}:truncated_gamma_scale", SCALAR, stochastic=True),
+        KernelOp(f"{KERNELS}:truncated_gamma_scale", stochastic=True),
         ("lower", "upper"),
     ),
 }
+_power_sum_by_entry = KernelOp(f"{KERNELS}:power_sum_by_entry")
 
 
 def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
@@ -44,6 +48,9 @@ def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
     hyper : Hyperparameter
         What to update.
     """
+    if hyper.rowwise is not None and hyper.conjugate is None:
+        update_rowwise(state, hyper, hyper.rowwise)
+        return
     if hyper.conjugate is not None:
         _draw_conjugate(state, hyper, hyper.conjugate)
         return
@@ -55,21 +62,30 @@ def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
 
 
 def _draw_conjugate(state: SweepState, hyper: Hyperparameter, form: ConjugateForm) -> None:
-    theta = state.at_current(form.positive)
+    theta = state.at_current(form.positive).flatten()
     rate = pt.constant(0.0)
     for dependence in hyper.scales:
         factor = state.factors[dependence.factor]
-        scale = state.parameters(factor)["scale"]
-        t = state.response(dependence.factor)
-        statistic = sufficient_statistic(factor.family, t, scale)
-        rate = rate + factor.family.rate_constant * statistic
+        rate = rate + factor.family.rate_constant * _statistic(state, dependence, hyper.size)
     rate = rate * theta**form.exponent
     draw, names = _CONJUGATE_DRAWS[form.kind]
     prior = [state.at_current(form.prior[name]) for name in names]
-    state.rng, theta = draw(
-        state.rng, theta, pt.constant(form.total_power), rate, pt.constant(form.exponent), *prior
-    )
+    power = pt.constant(form.total_power)
+    state.rng, theta = draw(state.rng, theta, power, rate, pt.constant(form.exponent), *prior)
     state.set_value(hyper.value, _value_of(hyper, form, theta, prior))
+
+
+def _statistic(state: SweepState, dependence: ScaleDependence, size: int) -> TensorVariable:
+    """Sum of |t / scale|**q over the rows that each entry of a hyperparameter scales."""
+    factor = state.factors[dependence.factor]
+    scale = state.parameters(factor)["scale"]
+    t = state.response(dependence.factor)
+    if dependence.entries is None:
+        return sufficient_statistic(factor.family, t, scale)
+    q = pt.constant(float(factor.family.scale_power or 0))
+    count = np.array([size], dtype=np.int64)
+    entries = pt.constant(dependence.entries)
+    return cast(TensorVariable, _power_sum_by_entry(t, scale, q, entries, count))
 
 
 def _value_of(
@@ -81,7 +97,7 @@ def _value_of(
         value = pt.log(theta - lower) - pt.log(upper - theta)
     else:
         value = pt.log(theta)
-    return value.reshape(hyper.shape) if hyper.shape else value
+    return value.reshape(hyper.shape) if hyper.shape else value[0]
 
 
 def _collapsed_target(
@@ -97,7 +113,7 @@ def _collapsed_target(
         if index in through_scale and power is not None:
             target = target + _scale_term(state, index, power, changed)
         else:
-            target = target + _full_term(state, index, changed)
+            target = target + state.log_density_sum(index, changed)
         if factor.correction is not None:
             target = target + state.substituted(factor.correction, changed)
     return target
@@ -113,16 +129,7 @@ def _scale_term(
     statistic = sufficient_statistic(factor.family, state.response(index), now)
     log_ratio = pt.log(first_entry(then) / first_entry(now))
     decay = factor.family.rate_constant * statistic * pt.exp(-power * log_ratio)
-    return -factor.size * log_ratio - decay
-
-
-def _full_term(state: SweepState, index: int, changed) -> TensorVariable:
-    """A factor's density, every row of it."""
-    factor = state.factors[index]
-    [variable] = changed
-    moves = state.depends(factor, variable)
-    t = state.response_at(index, changed) if moves else state.response(index)
-    return factor.family.log_density_sum(t, **state.parameters(factor, changed))
+    return -factor.responses * log_ratio - decay
 
 
 def first_entry(scale: TensorVariable) -> TensorVariable:

@@ -15,8 +15,8 @@ from pymc_glm.gaussian import response
 from pymc_glm.machine import CentredDirection, Hyperparameter, Interweaving, LinearMap
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.hyperparameters import first_entry
-from pymc_glm.sweep.slice_op import slice_update
 from pymc_glm.sweep.state import SweepState
+from pymc_glm.sweep.target_ops import slice_update
 
 __all__ = ["interweave"]
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from pymc_glm.families.horseshoe_kernels import SMALLEST, local_precision
 from pymc_glm.numba_support import kernel
 from pymc_glm.random.kernels import generalized_inverse_gaussian
 
@@ -15,28 +16,47 @@ STEPS = 60
 
 @kernel
 def gamma_scale(rng, theta, a, b, exponent, power, rate):
-    """Prior theta**power exp(-rate theta**-e): a gamma draw of theta**-e."""
-    shape = (a[0] - power[0] - 1.0) / exponent[0]
-    draw = rng.standard_gamma(shape) / (b[0] + rate[0])
-    return draw ** (-1.0 / exponent[0])
+    """Prior theta**power exp(-rate theta**-e): a gamma draw of theta**-e for each entry."""
+    out = np.empty(theta.size)
+    for j in range(theta.size):
+        shape = (a[j % a.size] - power[j % power.size] - 1.0) / exponent[0]
+        draw = rng.standard_gamma(shape) / (b[j % b.size] + rate[j % rate.size])
+        out[j] = draw ** (-1.0 / exponent[0])
+    return out
 
 
 @kernel
 def gig_scale(rng, theta, a, b, exponent, power, rate):
     """Prior theta**power exp(-rate theta**e): a generalised inverse Gaussian draw of theta**e."""
-    order = (power[0] - a[0] + 1.0) / exponent[0]
-    draw = generalized_inverse_gaussian(rng, order, 2.0 * rate[0], 2.0 * b[0])
-    return draw ** (1.0 / exponent[0])
+    out = np.empty(theta.size)
+    for j in range(theta.size):
+        order = (power[j % power.size] - a[j % a.size] + 1.0) / exponent[0]
+        draw = generalized_inverse_gaussian(
+            rng, order, 2.0 * rate[j % rate.size], 2.0 * b[j % b.size]
+        )
+        out[j] = draw ** (1.0 / exponent[0])
+    return out
 
 
 @kernel
 def half_t_scale(rng, theta, a, b, exponent, nu, sigma):
-    """Half-t prior: the auxiliary variance of its inverse-gamma mixture, then theta squared."""
-    auxiliary = (nu[0] / theta[0] ** 2 + 1.0 / sigma[0] ** 2) / rng.standard_gamma(
-        0.5 * (nu[0] + 1.0)
-    )
-    draw = (b[0] + nu[0] / auxiliary) / rng.standard_gamma(0.5 * (a[0] + nu[0]))
-    return math.sqrt(draw)
+    """Half-t prior: the auxiliary variance of its inverse-gamma mixture, then theta squared.
+
+    A half-Cauchy scale of a single response is drawn without the auxiliary variance, which would
+    hardly move while the response is small.
+    """
+    out = np.empty(theta.size)
+    for j in range(theta.size):
+        df = nu[j % nu.size]
+        width = sigma[j % sigma.size]
+        if df == 1.0 and a[j % a.size] == 1.0:
+            u = max(b[j % b.size] / (width * width), SMALLEST)
+            out[j] = width / math.sqrt(local_precision(rng, u))
+            continue
+        auxiliary = (df / theta[j] ** 2 + 1.0 / width**2) / rng.standard_gamma(0.5 * (df + 1.0))
+        draw = (b[j % b.size] + df / auxiliary) / rng.standard_gamma(0.5 * (a[j % a.size] + df))
+        out[j] = math.sqrt(draw)
+    return out
 
 
 @kernel
@@ -46,41 +66,80 @@ def log_kernel(log_theta, a, b, exponent):
 
 
 @kernel
-def truncated_gamma_scale(rng, theta, a, b, exponent, lower, upper):
+def truncated_gamma(rng, theta, a, b, exponent, lower, upper):
     """Uniform prior: gamma draws of theta**-e until one is inside, or else a slice move.
 
     Whether the gamma draws succeed does not depend on the current value, so mixing the two
     updates leaves the conditional invariant.
     """
-    shape = (a[0] - 1.0) / exponent[0]
+    shape = (a - 1.0) / exponent
     if shape > 0.0:
         for _ in range(ATTEMPTS):
-            draw = (rng.standard_gamma(shape) / b[0]) ** (-1.0 / exponent[0])
-            if lower[0] < draw < upper[0]:
+            draw = (rng.standard_gamma(shape) / b) ** (-1.0 / exponent)
+            if lower < draw < upper:
                 return draw
-    start = math.log(theta[0])
-    level = log_kernel(start, a[0], b[0], exponent[0]) - rng.standard_exponential()
-    bottom = math.log(lower[0]) if lower[0] > 0.0 else -np.inf
-    top = math.log(upper[0])
+    start = math.log(theta)
+    level = log_kernel(start, a, b, exponent) - rng.standard_exponential()
+    bottom = math.log(lower) if lower > 0.0 else -np.inf
+    top = math.log(upper)
     left = start - rng.random()
     right = left + 1.0
     budget = int(STEPS * rng.random())
     other = STEPS - 1 - budget
-    while budget > 0 and left > bottom and log_kernel(left, a[0], b[0], exponent[0]) > level:
+    while budget > 0 and left > bottom and log_kernel(left, a, b, exponent) > level:
         left -= 1.0
         budget -= 1
-    while other > 0 and right < top and log_kernel(right, a[0], b[0], exponent[0]) > level:
+    while other > 0 and right < top and log_kernel(right, a, b, exponent) > level:
         right += 1.0
         other -= 1
     left, right = max(left, bottom), min(right, top)
     while True:
         proposal = left + (right - left) * rng.random()
-        if log_kernel(proposal, a[0], b[0], exponent[0]) > level or proposal == start:
+        if log_kernel(proposal, a, b, exponent) > level or proposal == start:
             return math.exp(proposal)
         if proposal < start:
             left = proposal
         else:
             right = proposal
+
+
+@kernel
+def truncated_gamma_scale(rng, theta, a, b, exponent, lower, upper):
+    """Uniform prior: gamma draws of theta**-e that are inside, or else a slice move."""
+    out = np.empty(theta.size)
+    for j in range(theta.size):
+        out[j] = truncated_gamma(
+            rng,
+            theta[j],
+            a[j % a.size],
+            b[j % b.size],
+            exponent[0],
+            lower[j % lower.size],
+            upper[j % upper.size],
+        )
+    return out
+
+
+@kernel
+def power_sum_by_entry(t, scale, q, entry, count):
+    """Sum of |t / scale|**q over the rows of each entry."""
+    step = 0 if scale.size == 1 else 1
+    total = np.zeros(count[0])
+    for i in range(t.size):
+        ratio = abs(t[i] / scale[i * step])
+        total[entry[i]] += ratio * ratio if q[0] == 2.0 else ratio ** q[0]
+    return total
+
+
+@kernel
+def sum_by_entry(values, entry, count):
+    """Sum of the values of each entry; those of entry -1 are left out."""
+    step = 0 if values.size == 1 else 1
+    total = np.zeros(count[0])
+    for i in range(entry.size):
+        if entry[i] >= 0:
+            total[entry[i]] += values[i * step]
+    return total
 
 
 @kernel
@@ -117,4 +176,16 @@ def moved(t, direction, step):
     out = np.empty(t.size)
     for i in range(t.size):
         out[i] = t[i] + step[0] * direction[i]
+    return out
+
+
+@kernel
+def bernoulli(rng, log_odds):
+    """Zero or one for each entry, with given log odds of one."""
+    out = np.empty(log_odds.size, dtype=np.int64)
+    for j in range(log_odds.size):
+        # Not to be read as a zero: the densities at both values are not finite.
+        if math.isnan(log_odds[j]):
+            raise ArithmeticError("The log odds of an indicator are not a number")
+        out[j] = 1 if rng.random() * (1.0 + math.exp(-log_odds[j])) < 1.0 else 0
     return out

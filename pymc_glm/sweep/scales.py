@@ -1,10 +1,22 @@
-"""Which moves the scales of priors make."""
+"""Which moves the scales make: without the block, along with it, or given it."""
 
 from __future__ import annotations
 
-from pymc_glm.machine import LatentMachine
+from collections.abc import Sequence
 
-__all__ = ["with_scales"]
+from pymc_glm.machine import Factor, Hyperparameter, LatentMachine
+
+__all__ = ["STRATEGIES", "with_scales"]
+
+STRATEGIES = ("auto", "collapsed", "interweave", "plain")
+
+# A move without the block takes some five factorisations. Up to this many operations each they
+# cost less than what a chain loses by moving scales given the block.
+CHEAP = 3e5
+# Given the block an indicator hardly ever flips, so that more is worth paying for all flips.
+CHEAP_FLIPS = 1e7
+# Noise of this many responses for each unknown is known well enough given the block.
+MANY_RESPONSES = 4
 
 
 def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
@@ -14,8 +26,11 @@ def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
     ----------
     machine : LatentMachine
         A recognised model.
-    scales : {"interweave", "plain"}
-        ``"plain"`` drops the moves of a scale together with the block.
+    scales : {"auto", "collapsed", "interweave", "plain"}
+        ``"collapsed"`` moves each scale that allows it with the block integrated out, before the
+        block is drawn. ``"interweave"`` moves scales of priors together with the block instead.
+        ``"plain"`` does neither. ``"auto"`` collapses where factorisations are cheap and
+        interweaves elsewhere. All of them also update each scale given the block.
 
     Returns
     -------
@@ -26,9 +41,34 @@ def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
     ValueError
         If ``scales`` is something else.
     """
-    if scales == "interweave":
-        return machine
-    if scales != "plain":
-        raise ValueError(f"Got scales={scales!r}. Choose 'interweave' or 'plain'.")
-    plain = [hyper._replace(interweaving=None) for hyper in machine.hyperparameters]
-    return machine._replace(hyperparameters=plain)
+    if scales not in STRATEGIES:
+        raise ValueError(
+            f"Got scales={scales!r}. Choose one of {', '.join(map(repr, STRATEGIES))}."
+        )
+    hypers = [_with_strategy(machine, hyper, scales) for hyper in machine.hyperparameters]
+    return machine._replace(hyperparameters=hypers)
+
+
+def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -> Hyperparameter:
+    if scales == "plain":
+        return hyper._replace(collapsed=False, interweaving=None)
+    collapsed = hyper.collapsible and (
+        scales == "collapsed" or (scales == "auto" and _pays(machine, hyper))
+    )
+    return hyper._replace(
+        collapsed=collapsed, interweaving=None if collapsed else hyper.interweaving
+    )
+
+
+def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
+    """Whether a move without the block is worth its factorisations."""
+    is_binary = hyper.rowwise is not None and hyper.rowwise.is_binary
+    if machine.plan.operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
+        return False
+    touched = [machine.factors[index] for index in hyper.factors]
+    return not _is_well_known_noise(touched, machine.size)
+
+
+def _is_well_known_noise(touched: Sequence[Factor], size: int) -> bool:
+    is_prior = any(factor.linear_map.structure() == "identity" for factor in touched)
+    return not is_prior and min(f.responses for f in touched) >= MANY_RESPONSES * size

@@ -114,6 +114,20 @@ class SweepState:
         self.x = x
         self._responses = dict(responses or {})
 
+    def log_density_sum(
+        self, index: int, changed: dict[TensorVariable, TensorVariable]
+    ) -> TensorVariable:
+        """Log density of a factor, summed over its responses, with some variables changed."""
+        factor = self.factors[index]
+        moves = any(self.depends(factor, variable) for variable in changed)
+        t = self.response_at(index, changed) if moves else self.response(index)
+        parameters = self.parameters(factor, changed)
+        total = factor.family.log_density_sum(t, **parameters)
+        if factor.merged:
+            # Of responses that were merged into others, only the normaliser is left.
+            total = total - factor.merged * pt.log(parameters["scale"])
+        return total
+
     @staticmethod
     def depends(factor: Factor, variable: TensorVariable) -> bool:
         """Whether a factor's responses, not only its parameters, mention a variable."""

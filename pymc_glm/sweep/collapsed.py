@@ -1,0 +1,167 @@
+"""Update scales with the Gaussian block integrated out, given the latents.
+
+Given its latents relative to its scale, a factor is Gaussian with a precision that the scale
+divides. The block is then integrated out in closed form: the logarithm of its integral is that of
+a determinant and a quadratic form, both of which the factorisation for the draw gives. So scales
+move on their marginal posterior, and the block is drawn afterwards: a joint draw of both.
+
+Van Dyk and Park (2008), doi:10.1198/016214508000000409: the block has to be drawn after the scale,
+and the latents are those of the same sweep, not drawn in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
+from pymc_glm.machine import Factor, Hyperparameter
+from pymc_glm.ops import KernelOp
+from pymc_glm.sweep.state import SweepState
+from pymc_glm.sweep.target_ops import flip_update, slice_update
+
+__all__ = ["LatentRows", "current_rows", "update_without_block"]
+
+KERNELS = "pymc_glm.sweep.collapsed_kernels"
+SCALAR = (("float64", 0),)
+
+_absolute = KernelOp(f"{KERNELS}:absolute_precision")
+_half_squares = KernelOp(f"{KERNELS}:half_squares", SCALAR)
+_sum_log = KernelOp(f"{KERNELS}:sum_log", SCALAR)
+
+
+class LatentRows(NamedTuple):
+    """A factor given its latents.
+
+    Attributes
+    ----------
+    factor : int
+        Index of the factor.
+    relative : TensorVariable or None
+        Its precision in units of the scale to the power of minus two, of shape () or (m,). None
+        where the precision itself is given.
+    precision : TensorVariable or None, shape () or (m,)
+        Its precision, where `relative` is None.
+    information : TensorVariable or None, shape (m,)
+        Precision times location; None where the location is zero.
+    """
+
+    factor: int
+    relative: TensorVariable | None
+    precision: TensorVariable | None
+    information: TensorVariable | None
+
+
+def current_rows(state: SweepState, latent_rows: Sequence[LatentRows]) -> list[Rows]:
+    """The rows of the Gaussian draw at the current values of all scales.
+
+    Parameters
+    ----------
+    state : SweepState
+        The current values.
+    latent_rows : sequence of LatentRows
+        All factors that involve the block.
+
+    Returns
+    -------
+    rows : list of Rows
+    """
+    return [_rows(state, one, {}) for one in latent_rows]
+
+
+def update_without_block(
+    state: SweepState,
+    plan: GaussianPlan,
+    latent_rows: Sequence[LatentRows],
+    hyper: Hyperparameter,
+) -> None:
+    """Move one scale on its posterior given the latents, with the block integrated out.
+
+    Parameters
+    ----------
+    state : SweepState
+        Changed in place. The block in it is out of date until it is drawn again.
+    plan : GaussianPlan
+        Order and structure of the block's precision.
+    latent_rows : sequence of LatentRows
+        All factors that involve the block, given latents that were drawn before.
+    hyper : Hyperparameter
+        The scale; `collapsible`.
+    """
+    proposal = hyper.value.type(f"{hyper.name}_proposal")
+    changed = {hyper.value: proposal}
+    touched = set(hyper.factors)
+    # What the proposal does not change comes first, to be assembled once.
+    ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
+    rows = [_rows(state, one, changed) for one in ordered]
+    target = state.substituted(hyper.log_prior, changed) + log_marginal(plan, rows)
+    for one, row in zip(ordered, rows, strict=True):
+        if one.factor in touched:
+            target = target + _normalizer(state, one, row, changed)
+    for index in sorted(touched - {one.factor for one in latent_rows}):
+        target = target + state.log_density_sum(index, changed)
+    for index in touched:
+        correction = state.factors[index].correction
+        if correction is not None:
+            target = target + state.substituted(correction, changed)
+    current = state.values[hyper.value]
+    if hyper.rowwise is not None and hyper.rowwise.is_binary:
+        state.rng, updated = flip_update(state.rng, current, proposal, target)
+    else:
+        width = _width(state.factors, hyper)
+        state.rng, updated = slice_update(state.rng, current, proposal, target, width)
+    state.set_value(hyper.value, updated)
+
+
+def _rows(
+    state: SweepState, one: LatentRows, changed: dict[TensorVariable, TensorVariable]
+) -> Rows:
+    factor = state.factors[one.factor]
+    precision = one.precision
+    if one.relative is not None:
+        scale = state.parameters(factor, changed)["scale"]
+        precision = _divided(one.relative, scale)
+    assert precision is not None
+    return Rows(
+        state.linear_map(factor, changed),
+        state.offset(factor, changed),
+        precision,
+        one.information,
+    )
+
+
+def _divided(relative: TensorVariable, scale: TensorVariable) -> TensorVariable:
+    """The precision of each row from the relative one."""
+    if relative.type.ndim == 0 and scale.type.ndim == 0:
+        return relative * scale**-2
+    return cast(TensorVariable, _absolute(relative, scale))
+
+
+def _normalizer(
+    state: SweepState, one: LatentRows, row: Rows, changed: dict[TensorVariable, TensorVariable]
+) -> TensorVariable:
+    """What the rows of a factor contribute besides the integral over the block."""
+    factor = state.factors[one.factor]
+    scale = state.parameters(factor, changed)["scale"]
+    rows = np.array([factor.size], dtype=np.int64)
+    total = -_sum_log(scale, pt.constant(rows))
+    if factor.merged:
+        total = total - factor.merged * pt.log(scale)
+    offset = row.offset
+    if isinstance(offset, np.ndarray) and not np.any(offset):
+        return total
+    return total - _half_squares(row.precision, pt.as_tensor(offset))
+
+
+def _width(factors: Sequence[Factor], hyper: Hyperparameter) -> float:
+    """A first interval of a few standard deviations: of the logarithm of a scale with m responses.
+
+    Its information is at most 2 m, and often much less.
+    """
+    responses = sum(factors[index].responses for index in hyper.factors)
+    return float(np.clip(4.0 / np.sqrt(2.0 * max(responses, 1)), 0.1, 1.0))
