@@ -12,9 +12,10 @@ from pymc_glm.machine.hyperparameter import (
     ScaleDependence,
 )
 from pymc_glm.machine.linear_map import LinearMap
-from pymc_glm.machine.machine import Guest, LatentMachine, Refusal
+from pymc_glm.machine.machine import AlternateBlock, Guest, LatentMachine, Refusal
 
 __all__ = [
+    "AlternateBlock",
     "BlockVariable",
     "CentredDirection",
     "ConjugateForm",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class BlockVariable(NamedTuple):
     multiple : TensorVariable or None, of the variable's shape
         Where set, the block holds the variable times this graph of other model variables: an
         effect in place of its standardised value.
+    value : TensorVariable
+        The variable, as other graphs of the machine mention it; not needed where none does.
     """
 
     name: str
@@ -37,6 +39,7 @@ class BlockVariable(NamedTuple):
     shape: tuple[int, ...]
     start: int
     multiple: TensorVariable | None = None
+    value: Any = None
 
     @property
     def size(self) -> int:

@@ -13,7 +13,7 @@ from pymc_glm.machine.table import machine_html, machine_text
 if TYPE_CHECKING:
     from pymc_glm.gaussian import GaussianPlan
 
-__all__ = ["Guest", "LatentMachine", "Refusal"]
+__all__ = ["AlternateBlock", "Guest", "LatentMachine", "Refusal"]
 
 
 class Refusal(NamedTuple):
@@ -55,6 +55,24 @@ class Guest(NamedTuple):
     reason: str
 
 
+class AlternateBlock(NamedTuple):
+    """Variables that multiply the block, and are jointly Gaussian given it and the latents.
+
+    Attributes
+    ----------
+    block : list of BlockVariable
+        The variables.
+    factors : list of Factor
+        Every term that mentions them; maps and offsets are graphs of the first block.
+    plan : GaussianPlan
+        Order and structure of their precision.
+    """
+
+    block: list[BlockVariable]
+    factors: list[Factor]
+    plan: GaussianPlan
+
+
 class LatentMachine(NamedTuple):
     """A PyMC model, or the part of it that was recognised, as a Gaussian latent machine.
 
@@ -74,6 +92,8 @@ class LatentMachine(NamedTuple):
         Why variables are not in the block.
     plan : GaussianPlan
         Order and structure of the block's precision, and the reason for the choice.
+    alternates : tuple of AlternateBlock
+        Further blocks, each drawn given the others.
     """
 
     block: list[BlockVariable]
@@ -83,6 +103,7 @@ class LatentMachine(NamedTuple):
     guests: list[Guest]
     refused: list[Refusal]
     plan: GaussianPlan
+    alternates: tuple[AlternateBlock, ...] = ()
 
     @property
     def size(self) -> int:
@@ -90,9 +111,10 @@ class LatentMachine(NamedTuple):
         return sum(variable.size for variable in self.block)
 
     @property
-    def updated(self) -> list[Hyperparameter | ExplicitLatent]:
+    def updated(self) -> list[Hyperparameter | ExplicitLatent | BlockVariable]:
         """Variables besides the block that the sweep updates, in the order of its state."""
-        return [*self.hyperparameters, *self.latents]
+        alternate = [variable for one in self.alternates for variable in one.block]
+        return [*self.hyperparameters, *self.latents, *alternate]
 
     def __repr__(self) -> str:
         return machine_text(self)

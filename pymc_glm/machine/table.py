@@ -27,6 +27,16 @@ def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
         for variable in machine.block
     ]
     rows += [
+        (
+            variable.rv_name,
+            "alternate block",
+            str(variable.size),
+            "joint Gaussian draw, given the block",
+        )
+        for alternate in machine.alternates
+        for variable in alternate.block
+    ]
+    rows += [
         (hyper.rv_name, "hyperparameter", str(hyper.size), hyper.update)
         for hyper in machine.hyperparameters
     ]

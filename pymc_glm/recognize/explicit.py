@@ -91,6 +91,9 @@ def _lift(
     own = next(term for term in terms if term.name == variable.name)
     if not isinstance(factor.family, Gaussian) or own.distribution is None:
         return None
+    if factor.linear_map.rows.size == 0:
+        # Its latents are drawn with an alternate block, or with none.
+        return None
     scales = entrywise_scales(variable, factors, touched)
     if not scales or scales[0].entries is None or scales[0].power is None:
         return None

@@ -14,7 +14,7 @@ from pymc_glm.recognize.block import Block
 from pymc_glm.recognize.dependence import evaluate, static_shape
 from pymc_glm.recognize.evaluate import depends_on, scalar
 from pymc_glm.recognize.linearize import linearize
-from pymc_glm.recognize.model_view import ModelView
+from pymc_glm.recognize.model_view import ModelView, Term
 from pymc_glm.recognize.registry import Match
 from pymc_glm.recognize.scaling import is_uniform
 
@@ -27,14 +27,26 @@ def block_layout(view: ModelView, block: Block) -> list[BlockVariable]:
     for variable in block.variables:
         multiple = view.multiples.get(variable.name)
         layout.append(
-            BlockVariable(variable.value.name, variable.name, variable.shape, start, multiple)
+            BlockVariable(
+                variable.value.name,
+                variable.name,
+                variable.shape,
+                start,
+                multiple,
+                variable.value,
+            )
         )
         start += variable.size
     return layout
 
 
-def build_factors(view: ModelView, block: Block, layout: list[BlockVariable]) -> list[Factor]:
-    """Build the factors of every matched term.
+def build_factors(
+    view: ModelView,
+    block: Block,
+    layout: list[BlockVariable],
+    matches: list[tuple[Term, list[Match]]] | None = None,
+) -> list[Factor]:
+    """Build the factors of matched terms.
 
     Parameters
     ----------
@@ -44,6 +56,9 @@ def build_factors(view: ModelView, block: Block, layout: list[BlockVariable]) ->
         The block and its matches.
     layout : list of BlockVariable
         Where each variable of the block sits.
+    matches : list of (Term, list of Match), optional
+        Terms to build, those of the block by default. A term without the block becomes a factor
+        with an empty map.
 
     Returns
     -------
@@ -62,8 +77,8 @@ def build_factors(view: ModelView, block: Block, layout: list[BlockVariable]) ->
     others = [variable.value for variable in view.variables if variable not in block.variables]
     return [
         _build(term.name, match, places, size, others)
-        for term, matches in block.matches
-        for match in matches
+        for term, found in (block.matches if matches is None else matches)
+        for match in found
     ]
 
 

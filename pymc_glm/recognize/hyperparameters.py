@@ -162,7 +162,9 @@ def _is_collapsible(
 ) -> bool:
     """Whether the factors' latents, relative to their scales, do not depend on the variable."""
     is_binary = rowwise is not None and rowwise.is_binary
-    if not touched or variable.size > (LARGEST_FLIPPED if is_binary else LARGEST_COLLAPSED):
+    if not any(factors[index].linear_map.rows.size for index in touched):
+        return False
+    if variable.size > (LARGEST_FLIPPED if is_binary else LARGEST_COLLAPSED):
         return False
     rows = sum(factors[index].size for index in touched)
     if rowwise is not None and not is_binary and rows < 2 * variable.size:

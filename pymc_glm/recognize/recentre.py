@@ -135,12 +135,12 @@ def _clients(graphs: Sequence[Variable]) -> dict[Variable, list[Apply]]:
 
 def _keeps_entries(node: Apply, variable: FreeVariable) -> bool:
     """Whether a node multiplies each entry by something free of the variable, or reshapes."""
+    if not isinstance(node.op, DimShuffle | Elemwise):
+        return False
     if int(np.prod(static_shape(node.outputs[0]), dtype=int)) != variable.size:
         return False
     if isinstance(node.op, DimShuffle):
         return True
-    if not isinstance(node.op, Elemwise):
-        return False
     mentioned = [variable.value in value_ancestors(argument) for argument in node.inputs]
     if sum(mentioned) != 1:
         return False

@@ -16,6 +16,7 @@ from pymc_glm.exceptions import InvalidDataError, RecognitionError
 from pymc_glm.gaussian import plan_gaussian
 from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal
 from pymc_glm.recognize.affine import NotAffineError
+from pymc_glm.recognize.alternates import find_alternates
 from pymc_glm.recognize.block import Block, find_block
 from pymc_glm.recognize.certify import certify
 from pymc_glm.recognize.explicit import lift_latents
@@ -104,6 +105,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     requested = None if vars is None else _names(model, vars)
     view, (block, layout, factors) = _read_effects(view_model(model), requested)
     certify(view, factors, layout)
+    block, factors, alternates = find_alternates(view, block, layout, factors, requested)
     factors, latents = lift_latents(view, factors, requested)
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
@@ -116,6 +118,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         guests=roles.guests,
         refused=block.refused,
         plan=plan,
+        alternates=alternates,
     )
     _refuse_bad_start(machine, view)
     return Recognition(machine, view)
@@ -141,7 +144,9 @@ def _read_effects(view: ModelView, requested: set[str] | None) -> tuple[ModelVie
     while True:
         recentred = recentre(view, kept)
         reading = _read_block(recentred, requested)
-        outside = set(recentred.multiples) - {place.rv_name for place in reading.layout}
+        inside = {place.rv_name for place in reading.layout}
+        inside |= {r.variable for r in reading.block.refused if "multiplies" in r.reason}
+        outside = set(recentred.multiples) - inside
         if not outside:
             return recentred, reading
         kept |= outside

@@ -44,7 +44,8 @@ class StartingPoints:
         self._evaluate = Evaluator(
             [graph for factor in self.machine.factors for graph in _graphs(factor)],
             [hyper.value for hyper in self.machine.hyperparameters]
-            + [guest.value for guest in self.machine.guests],
+            + [guest.value for guest in self.machine.guests]
+            + [variable.value for one in self.machine.alternates for variable in one.block],
         )
         multiples = [v.multiple for v in self.machine.block if v.multiple is not None]
         self._evaluate_multiples = Evaluator(
@@ -54,7 +55,8 @@ class StartingPoints:
             [hyper.log_prior for hyper in self.machine.hyperparameters],
             [variable.value for variable in self.view.variables],
         )
-        self.check(self.view.initial_point)
+        # Alternate blocks start away from zero, where they would hide the block from the data.
+        self.check(self._with_alternates(np.random.default_rng(0)))
 
     def check(self, point: dict[str, np.ndarray]) -> None:
         """Check that the block's precision is positive definite at a point."""
@@ -86,7 +88,7 @@ class StartingPoints:
 
     def _jittered(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Jittered hyperparameters at which the model has a density."""
-        initial = self.view.initial_point
+        initial = self._with_alternates(rng)
         hypers = [h for h in self.machine.hyperparameters if h.value.dtype.startswith("float")]
         jitter = {h.name: rng.uniform(-JITTER, JITTER, size=h.shape) for h in hypers}
         # A variable without a transform has bounds that a jitter may cross; half of it may not.
@@ -96,6 +98,14 @@ class StartingPoints:
             if self._has_density(point):
                 break
         return point
+
+    def _with_alternates(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The initial point, the variables of alternate blocks jittered."""
+        variables = [variable for one in self.machine.alternates for variable in one.block]
+        initial = self.view.initial_point
+        return initial | {
+            v.name: initial[v.name] + rng.uniform(-JITTER, JITTER, size=v.shape) for v in variables
+        }
 
     def _has_density(self, point: dict[str, np.ndarray]) -> bool:
         priors = self._evaluate_priors(point)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -13,24 +12,18 @@ from pytensor.tensor.random.type import random_generator_type
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import Rows, draw_gaussian
-from pymc_glm.machine import Factor, LatentMachine
+from pymc_glm.machine import BlockVariable, Factor, LatentMachine
 from pymc_glm.ops import KernelOp
+from pymc_glm.sweep.alternate import draw_alternate
 from pymc_glm.sweep.collapsed import LatentRows, current_rows, update_without_block
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
+from pymc_glm.sweep.latents import draw_latents
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.sufficient_rows import sufficient_rows
 
 __all__ = ["SweepGraph", "build_sweep"]
 
-# Where unknowns are coupled and the elimination subtracts, a precision this much above the others
-# drowns them in rounding. It belongs to a response a hundred-thousandth of their scale or less.
-LARGEST_RATIO = 1e10
-# Typical latents of a small scale stay as they are, whatever the other factors are.
-SMALLEST_CAP = 1e4
-
-
-_relative = KernelOp("pymc_glm.sweep.collapsed_kernels:relative_precision")
 _explicit = KernelOp("pymc_glm.sweep.collapsed_kernels:explicit_log_latent")
 
 
@@ -64,8 +57,8 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
 
     The order is: each scale with the block (interweaving) and each hyperparameter given the block,
     with the latents integrated out; latents given the block; scales given the latents, with the
-    block integrated out; the block given everything. Latents are drawn anew in every sweep, so
-    they are no part of the state, but for those that the model declares.
+    block integrated out; the block given everything; alternate blocks likewise. Latents are drawn
+    anew in every sweep, so they are no part of the state, but for those that the model declares.
 
     Parameters
     ----------
@@ -82,6 +75,10 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     inputs |= {guest.value: guest.value.type(guest.name) for guest in machine.guests}
     rng = random_generator_type("rng")
     state = SweepState(_prepared(machine), rng, x, dict(inputs))
+    for variable in _alternate_multiples(machine):
+        state.set_value(
+            variable.value, inputs[variable.value] * state.at_current(variable.multiple)
+        )
     multiple = _multiple(machine)
     if multiple is not None:
         state.set_block(x * state.at_current(multiple))
@@ -89,16 +86,19 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
         if hyper.interweaving is not None:
             interweave(state, hyper, hyper.interweaving.permuted(position))
         update_hyperparameter(state, hyper)
-    latent_rows = _draw_latents(state, machine)
-    for hyper in machine.hyperparameters:
-        if hyper.collapsed:
-            update_without_block(state, machine.plan, latent_rows, hyper)
+    collapsed = [hyper for hyper in machine.hyperparameters if hyper.collapsed]
+    rescaled = {index for hyper in collapsed for index in hyper.factors}
+    latent_rows = draw_latents(state, machine.plan, rescaled)
+    for hyper in collapsed:
+        update_without_block(state, machine.plan, latent_rows, hyper)
     rows = current_rows(state, latent_rows)
     _set_explicit_latents(state, machine, latent_rows, rows)
     state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows)
     state.set_block(drawn)
-    if multiple is not None:
-        drawn = drawn / state.at_current(multiple)
+    for alternate in machine.alternates:
+        draw_alternate(state, machine, alternate)
+    drawn = state.x if multiple is None else state.x / state.at_current(multiple)
+    _divide_by_multiples(state, machine)
     return SweepGraph(
         rng,
         [x, *(inputs[updated.value] for updated in machine.updated)],
@@ -139,29 +139,16 @@ def _multiple(machine: LatentMachine) -> TensorVariable | None:
     return joined[np.argsort(position)]
 
 
-def _draw_latents(state: SweepState, machine: LatentMachine) -> list[LatentRows]:
-    """Latents of every factor given the block."""
-    collapsed = {
-        index for hyper in machine.hyperparameters if hyper.collapsed for index in hyper.factors
-    }
-    reference = _reference_scale(state, machine)
-    found = []
-    for index, factor in enumerate(state.factors):
-        if factor.linear_map.rows.size == 0:
-            continue
-        if not factor.family.has_latent:
-            found.append(LatentRows(index, pt.constant(1.0), None, None))
-            continue
-        parameters = state.parameters(factor)
-        cap = _cap(factor, parameters, reference)
-        latent = factor.family.latent(state.rng, state.response(index), cap=cap, **parameters)
-        state.rng = latent.rng
-        if index in collapsed:
-            relative = _relative(latent.precision, parameters["scale"])
-            found.append(LatentRows(index, relative, None, latent.information))
-        else:
-            found.append(LatentRows(index, None, latent.precision, latent.information))
-    return found
+def _alternate_multiples(machine: LatentMachine) -> list[BlockVariable]:
+    """Variables of alternate blocks that stand for their multiples."""
+    variables = [variable for one in machine.alternates for variable in one.block]
+    return [variable for variable in variables if variable.multiple is not None]
+
+
+def _divide_by_multiples(state: SweepState, machine: LatentMachine) -> None:
+    for variable in _alternate_multiples(machine):
+        current = state.values[variable.value]
+        state.values[variable.value] = current / state.at_current(variable.multiple)
 
 
 def _set_explicit_latents(
@@ -177,26 +164,3 @@ def _set_explicit_latents(
         base = state.at_current(latent.base)
         value = _explicit(precision, base, pt.constant(latent.order), pt.constant(latent.power))
         state.set_value(latent.value, value.reshape(latent.shape))
-
-
-def _reference_scale(state: SweepState, machine: LatentMachine) -> TensorVariable | None:
-    """The largest scale of a Gaussian factor; None where precisions of any size are harmless."""
-    if machine.plan.structure in ("diagonal", "chain"):
-        return None
-    scales = [
-        pt.max(state.parameters(factor)["scale"])
-        for factor in state.factors
-        if not factor.family.has_latent
-    ]
-    return reduce(pt.maximum, scales) if scales else None
-
-
-def _cap(
-    factor: Factor, parameters: dict[str, TensorVariable], reference: TensorVariable | None
-) -> TensorVariable | float:
-    """Largest precision of a latent, relative to its scale, that the Gaussian draw can take."""
-    rows = np.bincount(factor.linear_map.rows, minlength=factor.size)
-    if reference is None or "scale" not in parameters or rows.max(initial=0) <= 1:
-        return np.inf
-    ratio = pt.min(parameters["scale"]) / reference
-    return pt.maximum(LARGEST_RATIO * ratio**2, SMALLEST_CAP)

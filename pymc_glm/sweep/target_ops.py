@@ -182,16 +182,16 @@ class RowwiseSliceUpdate(AbstractTargetUpdate):
                 steps[~outside] = 0
         point, waiting = first.copy(), np.ones(size, dtype=bool)
         while waiting.any():
-            for j in np.flatnonzero(waiting):
-                point[j] = left[j] + (right[j] - left[j]) * rng.random()
+            for k in np.flatnonzero(waiting):
+                point[k] = left[k] + (right[k] - left[k]) * rng.random()
             density = at(point)
-            for j in np.flatnonzero(waiting):
-                if point[j] == first[j] or density[j] > level[j]:
-                    waiting[j] = False
-                elif point[j] < first[j]:
-                    left[j] = point[j]
+            for k in np.flatnonzero(waiting):
+                if point[k] == first[k] or density[k] > level[k]:
+                    waiting[k] = False
+                elif point[k] < first[k]:
+                    left[k] = point[k]
                 else:
-                    right[j] = point[j]
+                    right[k] = point[k]
         return point.reshape(start.shape)
 
 
