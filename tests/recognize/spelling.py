@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 from pymc_glm.machine import LatentMachine
 from pymc_glm.recognize.evaluate import Evaluator
 
-__all__ = ["Spelling", "conditional_gaussian", "spelling"]
+__all__ = ["Spelling", "block_multiple", "conditional_gaussian", "spelling"]
 
 
 class Spelling(NamedTuple):
@@ -60,18 +61,37 @@ def spelling(
 def conditional_gaussian(
     machine: LatentMachine, point: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and information vector of the block at a point, by dense matrices."""
-    others = [hyper.value for hyper in machine.hyperparameters]
+    """Precision and information vector of the block's variables at a point, by dense matrices.
+
+    Latents that are variables of the model are taken at the point; standardised variables are
+    those of the model, not the effects that the block holds for them.
+    """
+    others = [updated.value for updated in machine.updated]
     others += [guest.value for guest in machine.guests]
+    explicit = {latent.factor: latent for latent in machine.latents}
     precision = np.zeros((machine.size, machine.size))
     information = np.zeros(machine.size)
-    for factor in machine.factors:
-        graphs = [factor.linear_map.symbolic_values(), factor.offset, factor.parameters["scale"]]
-        values, offset, scale = Evaluator(
-            [g if hasattr(g, "owner") else pm.math.constant(g) for g in graphs], others
-        )(point)
+    for index, factor in enumerate(machine.factors):
+        scale = factor.parameters["scale"]
+        if index in explicit:
+            latent = explicit[index]
+            scale = latent.base * pt.exp(latent.power * latent.value.flatten()[np.argsort(latent.order)])
+        graphs = [factor.linear_map.symbolic_values(), factor.offset, scale]
+        values, offset, scale = Evaluator(list(map(pt.as_tensor, graphs)), others)(point)
         matrix = factor.linear_map.matrix(values).toarray()
         weight = np.broadcast_to(scale**-2.0, (factor.size,))
         precision += matrix.T @ (weight[:, None] * matrix)
         information -= matrix.T @ (weight * offset)
-    return precision, information
+    multiple = block_multiple(machine, point)
+    return multiple[:, None] * precision * multiple, multiple * information
+
+
+def block_multiple(machine: LatentMachine, point: dict[str, np.ndarray]) -> np.ndarray:
+    """What each of the block's variables is multiplied by to be one of its unknowns, flat."""
+    graphs = [
+        pt.ones(variable.size) if variable.multiple is None else variable.multiple.flatten()
+        for variable in machine.block
+    ]
+    others = [updated.value for updated in machine.updated]
+    others += [guest.value for guest in machine.guests]
+    return np.concatenate(Evaluator(graphs, others)(point))

@@ -104,7 +104,7 @@ SLICE = {
     "scale and mean": centred_and_not,
     "prior of a prior": prior_of_a_prior,
     "two families": two_factors_of_different_families,
-    "vector": normal(lambda: pm.HalfNormal("s", 2, shape=3)[COUNTY]),
+    "dependent vector": normal(lambda: pt.cumsum(pm.HalfNormal("s", 2, shape=3))[COUNTY]),
     "another transform": normal(
         lambda: pm.HalfNormal("s", 2, default_transform=TRANSFORMS.log_exp_m1)
     ),
@@ -230,13 +230,14 @@ def test_scale_of_one_entry(shape):
 
 
 def test_vector_of_scales():
-    """A vector of scales is updated entry by entry, as one variable."""
+    """Scales of groups are drawn exactly, each from its own rows, as one variable."""
+    hyper = hyperparameters(normal(lambda: pm.HalfNormal("s", 2, shape=3)[COUNTY]))["s"]
+    assert hyper.update == f"{GIG}, entries independent"
+    np.testing.assert_array_equal(hyper.conjugate.total_power, np.bincount(COUNTY))
+    np.testing.assert_array_equal(hyper.scales[0].entries, COUNTY)
 
-    def horseshoe():
-        local = pm.HalfCauchy("local", 1, shape=3)
-        observe(X @ pm.Normal("b", 0, local * tau(), shape=3))
 
-    found = hyperparameters(horseshoe)
-    assert found["local"].update == "slice"
-    assert found["local"].size == 3
-    assert found["tau"].update == f"{GIG}, interweaved"
+def test_vector_of_dependent_scales():
+    """A vector of scales that share rows is updated entry by entry, as one variable."""
+    hyper = hyperparameters(SLICE["dependent vector"])["s"]
+    assert (hyper.update, hyper.size, hyper.rowwise) == ("slice", 3, None)

@@ -140,8 +140,8 @@ def test_improper_posterior_is_refused_before_sampling():
 
 
 def test_unknown_scales_are_refused(model):
-    with pytest.raises(ValueError, match="scales='collapsed'"):
-        pymc_glm.GaussianLatentGibbs(model=model, scales="collapsed")
+    with pytest.raises(ValueError, match="scales='ancillary'"):
+        pymc_glm.GaussianLatentGibbs(model=model, scales="ancillary")
 
 
 def test_data_that_changed_are_refused():
