@@ -62,7 +62,12 @@ def _log_densities(
         total = total + _by_entry(state.substituted(rows, changed), entries, hyper.size)
     for index, entries in rowwise.factors:
         factor = state.factors[index]
-        rows = factor.family.log_density(state.response(index), **state.parameters(factor, changed))
+        if factor.merged:
+            # Rows that were merged share one scale, and with it one entry.
+            rows, entries = state.log_density_sum(index, changed).reshape((1,)), entries[:1]
+        else:
+            parameters = state.parameters(factor, changed)
+            rows = factor.family.log_density(state.response(index), **parameters)
         total = total + _by_entry(rows, entries, hyper.size)
     return total
 
