@@ -75,7 +75,9 @@ def conditional_gaussian(
         scale = factor.parameters["scale"]
         if index in explicit:
             latent = explicit[index]
-            scale = latent.base * pt.exp(latent.power * latent.value.flatten()[np.argsort(latent.order)])
+            scale = latent.base * pt.exp(
+                latent.power * latent.value.flatten()[np.argsort(latent.order)]
+            )
         graphs = [factor.linear_map.symbolic_values(), factor.offset, scale]
         values, offset, scale = Evaluator(list(map(pt.as_tensor, graphs)), others)(point)
         matrix = factor.linear_map.matrix(values).toarray()

@@ -142,7 +142,10 @@ REFUSED = {
     "tune": ({"tune": -1}, "Got tune=-1. It must be an integer of at least 0"),
     "chains": ({"chains": 0}, "Got chains=0"),
     "seeds": ({"random_seed": [1, 2, 3]}, "Got 3 seeds for 2 chains"),
-    "scales": ({"scales": "ancillary"}, "Got scales='ancillary'. Choose one of 'auto', 'collapsed', 'interweave', 'plain'"),
+    "scales": (
+        {"scales": "ancillary"},
+        "Got scales='ancillary'. Choose one of 'auto', 'collapsed', 'interweave', 'plain'",
+    ),
 }
 
 
