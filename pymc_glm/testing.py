@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from pytensor.compile.mode import Mode
-from pytensor.tensor.variable import TensorVariable
 from scipy.special import logsumexp
 from scipy.stats import kstest
 
@@ -141,19 +140,28 @@ def _check_mixing_law(
         atol=1e-9,
         err_msg=f"{family.name}: density against its mixing law",
     )
-    t = pt.dvector("t")
-    slope = cast(TensorVariable, pt.grad(family.log_density(t, **parameters).sum(), t))
     expected = [
         np.sum(np.exp(terms - logsumexp(terms)) * nodes.precision * (point - nodes.location))
         for point, terms in zip(points, log_terms, strict=True)
     ]
     np.testing.assert_allclose(
-        pytensor.function([t], -slope, mode=_MODE)(points),
+        -_slope(family, parameters, points),
         expected,
         rtol=1e-7,
         atol=1e-10,
         err_msg=f"{family.name}: slope of the log density against the mixing law",
     )
+
+
+def _slope(family: AbstractFamily, parameters: dict[str, Any], points: np.ndarray) -> np.ndarray:
+    """Slope of the log density by differences of fourth order: a kernel has no gradient."""
+    step = 1e-3 * np.where(points == 0.0, 1.0, np.abs(points))
+
+    def difference(width: float) -> np.ndarray:
+        above = _log_density(family, parameters, points + width * step)
+        return above - _log_density(family, parameters, points - width * step)
+
+    return (8.0 * difference(1.0) - difference(2.0)) / (12.0 * step)
 
 
 def _check_latent(
