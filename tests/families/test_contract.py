@@ -8,6 +8,7 @@ from pymc_glm.families import (
     AbstractFamily,
     Cauchy,
     Gaussian,
+    Horseshoe,
     Laplace,
     Latent,
     NormalMixture,
@@ -33,6 +34,8 @@ MIXTURE = {
         (StudentT(), {"nu": 4.5, "scale": 1.3}),
         (StudentT(), {"nu": 250.0, "scale": 2.0}),
         (Cauchy(), {"scale": 0.6}),
+        (Horseshoe(), {"scale": 0.7}),
+        (Horseshoe(), {"scale": 40.0}),
         (NormalMixture(), MIXTURE),
     ],
     ids=lambda value: value.name if hasattr(value, "name") else None,
@@ -94,6 +97,28 @@ def test_broken_twin_is_rejected(damage, message):
 
 def test_undamaged_twin_is_accepted():
     check_family(DamagedLaplace(), {"scale": 0.7}, POINTS, rng=np.random.default_rng(103))
+
+
+class DamagedHorseshoe(AbstractFamily):
+    """A horseshoe whose local scales are drawn for another scale or another law."""
+
+    name = "broken horseshoe"
+    parameters = ("scale",)
+    log_density = staticmethod(Horseshoe().log_density)
+    log_density_sum = staticmethod(Horseshoe().log_density_sum)
+    mixing_nodes = staticmethod(Horseshoe().mixing_nodes)
+    latent_scale = 1.0
+    law = Horseshoe()
+
+    def latent(self, rng, t, *, scale):
+        return self.law.latent(rng, t, scale=scale * self.latent_scale)
+
+
+@pytest.mark.parametrize("damage", [{"latent_scale": 1.1}, {"law": Cauchy()}])
+def test_broken_horseshoe_is_rejected(damage):
+    twin = type("Broken", (DamagedHorseshoe,), damage)()
+    with pytest.raises(AssertionError, match="do not follow the mixing law"):
+        check_family(twin, {"scale": 0.7}, POINTS, rng=np.random.default_rng(106))
 
 
 class DamagedMixture(AbstractFamily):

@@ -7,9 +7,9 @@ import pytest
 
 from pytensor.compile.mode import Mode
 from scipy import stats
-from scipy.special import log_ndtr
+from scipy.special import exp1, log_ndtr
 
-from pymc_glm.families import Cauchy, Gaussian, Laplace, NormalMixture, StudentT
+from pymc_glm.families import Cauchy, Gaussian, Horseshoe, Laplace, NormalMixture, StudentT
 from pymc_glm.families import kernels as family_kernels
 from pymc_glm.families.sufficient import sufficient_statistic, sum_squares, weighted_power_sum
 
@@ -84,6 +84,67 @@ def test_student_t_at_the_ends_of_the_range():
         assert np.all(np.isfinite(precision)) and np.all(precision > 0)
 
 
+def horseshoe_precision_cdf(t, scale):
+    """CDF of eta / scale**2, with a density of eta proportional to exp(-u eta) / (1 + eta).
+
+    By quadrature in log(eta), whose density exp(-u eta) eta / (1 + eta) is nearly flat between one
+    and 1 / u. At t = 0 the family takes u as 1e-300.
+    """
+    u = max(0.5 * (t / scale) ** 2, 1e-300)
+    x = np.linspace(min(0.0, -np.log(u)) - 40.0, max(0.0, -np.log(u)) + 5.0, 400_001)
+    density = np.exp(-u * np.exp(x) - np.logaddexp(0.0, -x))
+    cumulative = np.cumsum(density) - 0.5 * density
+    return lambda w: np.interp(np.log(w * scale**2), x, cumulative / density.sum())
+
+
+@pytest.mark.parametrize("t", RESPONSES)
+def test_horseshoe_precision(t):
+    with np.errstate(all="raise", under="ignore"):
+        [precision] = draw(Horseshoe(), np.full(DRAWS, t), 312, scale=0.3)
+    assert np.all(np.isfinite(precision)) and np.all(precision > 0)
+    cdf = horseshoe_precision_cdf(t, 0.3)
+    assert stats.kstest(precision, cdf).pvalue > FALSE_ALARM / len(RESPONSES)
+
+
+@pytest.mark.parametrize("t", [1e-150, 1e-12, 1.0, 1e8])
+def test_half_cauchy_prior_and_wrong_scale_are_rejected(t):
+    """Draws that ignore the response, and draws in units of another scale."""
+    cdf = horseshoe_precision_cdf(t, 0.3)
+    prior = stats.halfcauchy.rvs(size=DRAWS, random_state=313) ** -2.0 / 0.3**2
+    assert stats.kstest(prior, cdf).pvalue < FALSE_ALARM / 8
+    if t == 1e-150:
+        # Nearly flat over seven hundred units of the logarithm, the law hardly has a scale.
+        return
+    [precision] = draw(Horseshoe(), np.full(DRAWS, t / 0.3), 314, scale=1.0)
+    assert stats.kstest(precision / 0.3, cdf).pvalue < FALSE_ALARM / 8
+
+
+def test_horseshoe_log_density_is_that_of_the_exponential_integral():
+    """Over all pieces of the approximation and their edges; both the rows and their sum."""
+    u = np.concatenate([np.geomspace(1e-12, 500.0, 4000), [1.0, 2.0, 4.5, 12.0]])
+    u = np.concatenate([u, np.nextafter(u[-4:], 0.0), np.nextafter(u[-4:], np.inf)])
+    scale = 0.3
+    t = scale * np.sqrt(2.0 * u)
+    exact = -0.5 * np.log(2.0 * np.pi**3) - np.log(scale) + u + np.log(exp1(u))
+    found = evaluate(Horseshoe().log_density(pt.as_tensor(t), scale=scale))
+    np.testing.assert_allclose(found, exact, rtol=1e-13, atol=1e-13)
+    total = evaluate(Horseshoe().log_density_sum(pt.as_tensor(t), scale=scale))
+    np.testing.assert_allclose(total, exact.sum(), rtol=1e-12)
+
+
+def test_horseshoe_log_density_at_extremes():
+    """The pole at zero is cut off, the tail is that of the half-Cauchy law."""
+    t = np.array([0.0, 1e-300, 1e-160, 1e8, 1e150])
+    found = evaluate(Horseshoe().log_density(pt.as_tensor(t), scale=1.0))
+    height = -0.5 * np.log(2.0 * np.pi**3)
+    pole = height + np.log(300 * np.log(10) - np.euler_gamma)
+    np.testing.assert_allclose(found[:3], pole, rtol=1e-13)
+    np.testing.assert_allclose(found[3:], height + np.log(2.0) - 2 * np.log(t[3:]), rtol=1e-12)
+    for scale in (1e-140, 1e140):
+        found = evaluate(Horseshoe().log_density(pt.as_tensor(t[:4]), scale=scale))
+        assert np.all(np.isfinite(found))
+
+
 @pytest.mark.parametrize("t", [-1e150, -3.0, 1.9, 2.1, 1e150])
 def test_normal_mixture_component(t):
     precision, information = draw(NormalMixture(), np.full(DRAWS, t), 306, **MIXTURE)
@@ -109,6 +170,7 @@ SHARED = [
     (StudentT(), {"nu": 4.0, "scale": 0.7}),
     (Cauchy(), {"scale": 0.7}),
     (NormalMixture(), MIXTURE),
+    (Horseshoe(), {"scale": 0.7}),
 ]
 
 
@@ -167,11 +229,12 @@ def test_student_t_height_does_not_cancel(nu):
 
 def test_cap_bounds_the_precision():
     t = np.zeros(DRAWS)
-    [free] = draw(Laplace(), t, 310, scale=0.5)
-    [capped] = draw(Laplace(), t, 310, scale=0.5, cap=10.0)
-    assert free.max() > 10.0 / 0.25
-    np.testing.assert_array_equal(capped, np.minimum(free, 10.0 / 0.25))
-    for family, parameters in SHARED[2:]:
+    for family in (Laplace(), Horseshoe()):
+        [free] = draw(family, t, 310, scale=0.5)
+        [capped] = draw(family, t, 310, scale=0.5, cap=10.0)
+        assert free.max() > 10.0 / 0.25
+        np.testing.assert_array_equal(capped, np.minimum(free, 10.0 / 0.25))
+    for family, parameters in SHARED[2:5]:
         for one, other in zip(
             draw(family, ROWS, 311, cap=1e-9, **parameters),
             draw(family, ROWS, 311, **parameters),
