@@ -18,6 +18,7 @@ __all__ = ["Horseshoe"]
 _KERNELS = "pymc_glm.families.horseshoe_kernels"
 _LOG_DENSITY = KernelOp(f"{_KERNELS}:horseshoe_log_density")
 _LOG_DENSITY_SUM = KernelOp(f"{_KERNELS}:horseshoe_log_density_sum", (("float64", 0),))
+_TERMS = KernelOp(f"{_KERNELS}:horseshoe_terms", (("float64", 2),))
 _PRECISION = KernelOp(f"{_KERNELS}:horseshoe_precision", stochastic=True)
 
 
@@ -61,8 +62,8 @@ class Horseshoe(AbstractFamily):
         return cast(TensorVariable, _LOG_DENSITY(t.flatten(), as_float64(scale)).reshape(shape))
 
     def log_density_sum(self, t: TensorVariable, *, scale: TensorVariable) -> TensorVariable:
-        """Sum of the log densities, one Op."""
-        return evaluate(_LOG_DENSITY_SUM, t, scale)
+        """Sum of the log densities; what does not depend on the scale is an Op of its own."""
+        return evaluate(_LOG_DENSITY_SUM, _TERMS(as_float64(t)), scale)
 
     def latent(
         self, rng: Variable, t: TensorVariable, *, scale: TensorVariable, cap: Any = np.inf

@@ -12,7 +12,13 @@ from numpy.polynomial import chebyshev
 
 from pymc_glm.numba_support import kernel
 
-__all__ = ["horseshoe_log_density", "horseshoe_log_density_sum", "horseshoe_precision"]
+__all__ = [
+    "horseshoe_log_density",
+    "horseshoe_log_density_sum",
+    "horseshoe_precision",
+    "horseshoe_terms",
+    "local_precision",
+]
 
 # -log(2 pi**3) / 2, from the integral of exp(u) E1(u) over the line.
 LOG_HEIGHT = -0.5 * math.log(2.0 * math.pi**3)
@@ -41,20 +47,30 @@ def _piece(lower: float, upper: float) -> np.ndarray:
 
 
 PIECES = np.stack([_piece(*edges) for edges in pairwise(EDGES)])
-# E1(u) + log(u) + gamma is the sum of -(-u)**k / (k k!).
-SERIES = np.array([-((-1.0) ** k) / (k * math.factorial(k)) for k in range(1, 20)])
+# E1(u) + log(u) up to one, where the series -gamma - sum of (-u)**k / (k k!) ends soon.
+SERIES = np.array([-EULER_GAMMA, *(-((-1.0) ** k) / (k * math.factorial(k)) for k in range(1, 17))])
+LARGE = 1e200
+# From here on exp(u) E1(u) is 1 / u to rounding; factors below stay above the smallest number.
+LARGEST_FACTOR = 1e50
 HALVES = np.array([0.25, 0.5 * (0.5 - 1 / 4.5), 0.5 * (1 / 4.5 - 1 / 12), 0.5 / 12])
 MIDDLES = np.array([0.75, 0.5 * (0.5 + 1 / 4.5), 0.5 * (1 / 4.5 + 1 / 12), 0.5 / 12])
 
 
 @kernel
-def log_scaled_exponential_integral(u):
-    """log(exp(u) E1(u)) for u > 0."""
-    if u < 1.0:
-        total = 0.0
-        for k in range(SERIES.size - 1, -1, -1):
-            total = (total + SERIES[k]) * u
-        return u + math.log(total - EULER_GAMMA - math.log(u))
+def _integral_below_one(u, log_u):
+    """E1(u) for u <= 1, by two interleaved sums."""
+    square = u * u
+    even = SERIES[16]
+    odd = SERIES[15]
+    for k in range(14, 0, -2):
+        even = even * square + SERIES[k]
+        odd = odd * square + SERIES[k - 1]
+    return (even * square + SERIES[0]) + odd * u - log_u
+
+
+@kernel
+def _scaled_integral_above_one(u):
+    """exp(u) E1(u) for u >= 1."""
     piece = 0
     while piece < 3 and u > EDGES[piece + 1]:
         piece += 1
@@ -63,7 +79,15 @@ def log_scaled_exponential_integral(u):
     last = 0.0
     for k in range(DEGREE, 0, -1):
         later, last = last, PIECES[piece, k] + 2.0 * x * last - later
-    return math.log((PIECES[piece, 0] + x * last - later) / u)
+    return (PIECES[piece, 0] + x * last - later) / u
+
+
+@kernel
+def log_scaled_exponential_integral(u):
+    """log(exp(u) E1(u)) for u > 0."""
+    if u < 1.0:
+        return u + math.log(_integral_below_one(u, math.log(u)))
+    return math.log(_scaled_integral_above_one(u))
 
 
 @kernel
@@ -85,18 +109,43 @@ def horseshoe_log_density(t, scale):
 
 
 @kernel
-def horseshoe_log_density_sum(t, scale):
+def horseshoe_terms(t):
+    """Half the square of each response, and its logarithm: what all scales have in common."""
+    terms = np.empty((2, t.size))
+    for i in range(t.size):
+        half_square = max(0.5 * t[i] * t[i], SMALLEST)
+        terms[0, i] = half_square
+        terms[1, i] = math.log(half_square)
+    return terms
+
+
+@kernel
+def horseshoe_log_density_sum(terms, scale):
     """Sum of the log densities."""
     step = 0 if scale.size == 1 else 1
-    total = t.size * LOG_HEIGHT
-    if step == 0:
-        total -= t.size * math.log(scale[0])
-    for i in range(t.size):
-        s = scale[i * step]
+    m = terms.shape[1]
+    log_scale = math.log(scale[0])
+    inverse = 1.0 / (scale[0] * scale[0])
+    total = m * LOG_HEIGHT
+    product = 1.0
+    for i in range(m):
         if step:
-            total -= math.log(s)
-        total += log_scaled_exponential_integral(_half_square(t[i], s))
-    return total
+            log_scale = math.log(scale[i])
+            inverse = 1.0 / (scale[i] * scale[i])
+        total -= log_scale
+        u = terms[0, i] * inverse
+        if u < 1.0:
+            total += u
+            # At most some 700, for the smallest u.
+            product *= _integral_below_one(u, terms[1, i] - 2.0 * log_scale)
+        elif u < LARGEST_FACTOR:
+            product *= _scaled_integral_above_one(u)
+        else:
+            total -= math.log(u)
+        if not 1.0 / LARGE < product < LARGE:
+            total += math.log(product)
+            product = 1.0
+    return total + math.log(product)
 
 
 @kernel

@@ -13,6 +13,7 @@ from pymc_glm.machine.hyperparameter import (
 )
 from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.machine.machine import AlternateBlock, Guest, LatentMachine, Refusal
+from pymc_glm.machine.strategy import with_scales
 
 __all__ = [
     "AlternateBlock",
@@ -30,4 +31,5 @@ __all__ = [
     "Refusal",
     "RowwiseTarget",
     "ScaleDependence",
+    "with_scales",
 ]

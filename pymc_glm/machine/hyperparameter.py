@@ -154,7 +154,8 @@ class Hyperparameter(NamedTuple):
     conjugate : ConjugateForm or None
         Set where the conditional can be drawn exactly.
     interweaving : Interweaving or None
-        Set where it is the scale of a prior on the block.
+        Set where it is the scale of a prior on the block, along which direction they can move
+        together; used where the scale is not collapsed.
     rowwise : RowwiseTarget or None
         Set for a vector whose entries are independent given everything else.
     collapsible : bool
@@ -198,7 +199,7 @@ class Hyperparameter(NamedTuple):
             words = f"{words}, entries independent"
         if self.collapsed:
             without = "flips" if is_binary else "slice"
-            words = f"{without} without the block, {words} given it"
+            return f"{without} without the block, {words} given it"
         return words if self.interweaving is None else f"{words}, interweaved"
 
 

@@ -21,6 +21,7 @@ from pymc_glm.machine import (
 )
 from pymc_glm.recognize.block import Block
 from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
+from pymc_glm.recognize.dependence import expand
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.interweaving import find_interweaving
 from pymc_glm.recognize.model_view import FreeVariable, ModelView
@@ -113,7 +114,8 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
     prior_terms = [
         term for term in view.terms if variable.value in term.touches and term.name not in claimed
     ]
-    log_prior = sum((term.log_density for term in prior_terms), start=pt.constant(0.0))
+    # Assertions about parameters would be evaluated at every step of a slice move.
+    [log_prior] = expand([sum((term.log_density for term in prior_terms), start=pt.constant(0.0))])
     touched = [i for i, factor in enumerate(factors) if _mentions(factor, variable)]
     rowwise = None
     is_discrete = variable.value.dtype not in ("float64", "float32")

@@ -14,7 +14,7 @@ import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal
+from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal, with_scales
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.alternates import find_alternates
 from pymc_glm.recognize.block import Block, find_block
@@ -121,7 +121,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         alternates=alternates,
     )
     _refuse_bad_start(machine, view)
-    return Recognition(machine, view)
+    return Recognition(with_scales(machine, "auto"), view)
 
 
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:

@@ -10,7 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.machine import Factor, RowwiseTarget, ScaleDependence
 from pymc_glm.recognize.conjugacy import positive_form
-from pymc_glm.recognize.dependence import value_ancestors
+from pymc_glm.recognize.dependence import expand, value_ancestors
 from pymc_glm.recognize.entries import FREE, entries_of
 from pymc_glm.recognize.model_view import FreeVariable, Term
 from pymc_glm.recognize.scaling import power_of
@@ -59,7 +59,8 @@ def find_rowwise_target(
         entries = entries_of(term.rows, variable.value)
         if entries is None:
             return None
-        terms.append((term.rows.flatten(), entries.ravel()))
+        [rows] = expand([term.rows])
+        terms.append((rows.flatten(), entries.ravel()))
     return RowwiseTarget(tuple(found), tuple(terms), is_binary(variable, prior_terms))
 
 

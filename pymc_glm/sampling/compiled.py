@@ -20,13 +20,13 @@ from pymc.util import get_random_generator
 from xarray import DataTree
 
 from pymc_glm.exceptions import RecognitionError, SamplingError
-from pymc_glm.machine import LatentMachine
+from pymc_glm.machine import LatentMachine, with_scales
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.chains import ChainRun, run_chains
 from pymc_glm.sampling.posterior import to_datatree, value_draws
 from pymc_glm.sampling.progress import ChainProgress
 from pymc_glm.sampling.start import StartingPoints
-from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep, with_scales
+from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep
 from pymc_glm.version import __version__
 
 __all__ = ["sample"]

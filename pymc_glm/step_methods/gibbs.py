@@ -18,10 +18,11 @@ from rich.progress import TextColumn
 from rich.table import Column
 
 from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.machine import with_scales
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.posterior import value_draws
 from pymc_glm.sampling.start import StartingPoints
-from pymc_glm.sweep import build_sweep, compile_sweep, with_scales
+from pymc_glm.sweep import build_sweep, compile_sweep
 
 __all__ = ["GaussianLatentGibbs"]
 

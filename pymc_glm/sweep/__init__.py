@@ -2,7 +2,6 @@
 
 from pymc_glm.sweep.build import SweepGraph, build_sweep
 from pymc_glm.sweep.compile import CompiledSweep, compile_chain, compile_sweep
-from pymc_glm.sweep.scales import with_scales
 
 __all__ = [
     "CompiledSweep",
@@ -10,5 +9,4 @@ __all__ = [
     "build_sweep",
     "compile_chain",
     "compile_sweep",
-    "with_scales",
 ]

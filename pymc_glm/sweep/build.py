@@ -83,7 +83,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     if multiple is not None:
         state.set_block(x * state.at_current(multiple))
     for hyper in machine.hyperparameters:
-        if hyper.interweaving is not None:
+        if hyper.interweaving is not None and not hyper.collapsed:
             interweave(state, hyper, hyper.interweaving.permuted(position))
         update_hyperparameter(state, hyper)
     collapsed = [hyper for hyper in machine.hyperparameters if hyper.collapsed]
@@ -113,7 +113,7 @@ def _prepared(machine: LatentMachine) -> list[Factor]:
     interweaved = {
         index
         for hyper in machine.hyperparameters
-        if hyper.interweaving is not None
+        if hyper.interweaving is not None and not hyper.collapsed
         for index in hyper.interweaving.factors
     }
     factors = [

@@ -20,8 +20,9 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
-from pymc_glm.machine import Factor, Hyperparameter
+from pymc_glm.machine import Hyperparameter
 from pymc_glm.ops import KernelOp
+from pymc_glm.sweep.hyperparameters import slice_width
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import flip_update, slice_update
 
@@ -113,7 +114,7 @@ def update_without_block(
     if hyper.rowwise is not None and hyper.rowwise.is_binary:
         state.rng, updated = flip_update(state.rng, current, proposal, target)
     else:
-        width = _width(state.factors, hyper)
+        width = slice_width(state, hyper)
         state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
 
@@ -156,12 +157,3 @@ def _normalizer(
     if isinstance(offset, np.ndarray) and not np.any(offset):
         return total
     return total - _half_squares(row.precision, pt.as_tensor(offset))
-
-
-def _width(factors: Sequence[Factor], hyper: Hyperparameter) -> float:
-    """A first interval of a few standard deviations: of the logarithm of a scale with m responses.
-
-    Its information is at most 2 m, and often much less.
-    """
-    responses = sum(factors[index].responses for index in hyper.factors)
-    return float(np.clip(4.0 / np.sqrt(2.0 * max(responses, 1)), 0.1, 1.0))

@@ -14,9 +14,9 @@ from pymc_glm.machine import ConjugateForm, Hyperparameter, ScaleDependence
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.rowwise import update_rowwise
 from pymc_glm.sweep.state import SweepState
-from pymc_glm.sweep.target_ops import slice_update
+from pymc_glm.sweep.target_ops import WIDTH, slice_update
 
-__all__ = ["first_entry", "update_hyperparameter"]
+__all__ = ["first_entry", "slice_width", "update_hyperparameter"]
 
 KERNELS = "pymc_glm.sweep.scale_kernels"
 
@@ -56,8 +56,9 @@ def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
         return
     current = state.values[hyper.value]
     proposal = hyper.value.type(f"{hyper.name}_proposal")
-    target = _collapsed_target(state, hyper, proposal)
-    state.rng, updated = slice_update(state.rng, current, proposal, target)
+    target = _marginal_target(state, hyper, proposal)
+    width = slice_width(state, hyper)
+    state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
 
 
@@ -100,7 +101,7 @@ def _value_of(
     return value.reshape(hyper.shape) if hyper.shape else value[0]
 
 
-def _collapsed_target(
+def _marginal_target(
     state: SweepState, hyper: Hyperparameter, proposal: TensorVariable
 ) -> TensorVariable:
     """Log density of the proposal given the block, the latents integrated out."""
@@ -130,6 +131,18 @@ def _scale_term(
     log_ratio = pt.log(first_entry(then) / first_entry(now))
     decay = factor.family.rate_constant * statistic * pt.exp(-power * log_ratio)
     return -factor.responses * log_ratio - decay
+
+
+def slice_width(state: SweepState, hyper: Hyperparameter) -> float:
+    """First width of the interval of a slice move, on the scale of the value variable.
+
+    A few standard deviations of the logarithm of a scale with m responses, whose information is
+    at most 2 m; one for anything else.
+    """
+    if not hyper.scales or len(hyper.scales) < len(hyper.factors):
+        return WIDTH
+    responses = sum(state.factors[index].responses for index in hyper.factors)
+    return float(np.clip(4.0 / np.sqrt(2.0 * responses), 0.1, WIDTH))
 
 
 def first_entry(scale: TensorVariable) -> TensorVariable:

@@ -12,7 +12,7 @@ from scipy.stats import kstest, multivariate_normal, norm
 import pymc_glm.sweep.interweave as interweave_module
 
 from pymc_glm import explain
-from pymc_glm.sweep.scales import with_scales
+from pymc_glm.machine import with_scales
 
 DRAWS = 1500
 FALSE_ALARM = 1e-4

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pymc_glm.machine import Factor, Hyperparameter, LatentMachine
+from pymc_glm.machine.hyperparameter import Hyperparameter
+from pymc_glm.machine.machine import LatentMachine
 
 __all__ = ["STRATEGIES", "with_scales"]
 
@@ -15,8 +14,8 @@ STRATEGIES = ("auto", "collapsed", "interweave", "plain")
 CHEAP = 3e5
 # Given the block an indicator hardly ever flips, so that more is worth paying for all flips.
 CHEAP_FLIPS = 1e7
-# Noise of this many responses for each unknown is known well enough given the block.
-MANY_RESPONSES = 4
+# With this many data for each unknown the block says what a scale is, and moves along well.
+MANY_DATA = 4
 
 
 def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
@@ -55,9 +54,7 @@ def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -
     collapsed = hyper.collapsible and (
         scales == "collapsed" or (scales == "auto" and _pays(machine, hyper))
     )
-    return hyper._replace(
-        collapsed=collapsed, interweaving=None if collapsed else hyper.interweaving
-    )
+    return hyper._replace(collapsed=collapsed)
 
 
 def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
@@ -65,10 +62,15 @@ def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     is_binary = hyper.rowwise is not None and hyper.rowwise.is_binary
     if machine.plan.operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
         return False
-    touched = [machine.factors[index] for index in hyper.factors]
-    return not _is_well_known_noise(touched, machine.size)
+    return is_binary or not _is_well_known(machine, hyper)
 
 
-def _is_well_known_noise(touched: Sequence[Factor], size: int) -> bool:
-    is_prior = any(factor.linear_map.structure() == "identity" for factor in touched)
-    return not is_prior and min(f.responses for f in touched) >= MANY_RESPONSES * size
+def _is_well_known(machine: LatentMachine, hyper: Hyperparameter) -> bool:
+    """Whether data abound, for a noise scale or for the block that a scale moves along with."""
+    many = MANY_DATA * machine.size
+    touched = [machine.factors[index].responses for index in hyper.factors]
+    if max(touched) >= many and len(hyper.scales) == len(hyper.factors):
+        return True
+    if hyper.interweaving is None or machine.plan.structure != "dense":
+        return False
+    return max(factor.responses for factor in machine.factors) >= many
