@@ -163,6 +163,8 @@ class Hyperparameter(NamedTuple):
         scales, maps and offsets, and their latents do not depend on it.
     collapsed : bool
         Whether it is.
+    joint : ConjugateForm or None
+        Set where its conditional given the latents, the block integrated out, can be drawn exactly.
     """
 
     name: str
@@ -177,6 +179,7 @@ class Hyperparameter(NamedTuple):
     rowwise: RowwiseTarget | None = None
     collapsible: bool = False
     collapsed: bool = False
+    joint: ConjugateForm | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -198,7 +201,7 @@ class Hyperparameter(NamedTuple):
         elif self.rowwise is not None:
             words = f"{words}, entries independent"
         if self.collapsed:
-            without = "flips" if is_binary else "slice"
+            without = "flips" if is_binary else "slice" if self.joint is None else self.joint.kind
             return f"{without} without the block, {words} given it"
         return words if self.interweaving is None else f"{words}, interweaved"
 

@@ -24,7 +24,12 @@ from pymc_glm.recognize.evaluate import scalar
 from pymc_glm.recognize.flat_scales import refuse_improper_scale
 from pymc_glm.recognize.model_view import FreeVariable, Term
 
-__all__ = ["find_conjugate_form", "parameters_by_entry", "positive_form"]
+__all__ = [
+    "find_conjugate_form",
+    "find_joint_form",
+    "parameters_by_entry",
+    "positive_form",
+]
 
 
 def find_conjugate_form(
@@ -80,6 +85,56 @@ def find_conjugate_form(
             return None
         refuse_improper_scale(variable, form, factors, scales)
     return form
+
+
+def find_joint_form(
+    variable: FreeVariable,
+    prior_terms: list[Term],
+    factors: list[Factor],
+    scales: tuple[ScaleDependence, ...],
+) -> ConjugateForm | None:
+    """Find the exact draw of a scale of all factors, the block integrated out.
+
+    Given their latents all factors are Gaussian, and the scale multiplies all of them: it divides
+    the block's precision and leaves its shape alone. The integral over the n unknowns then takes n
+    responses away and leaves a power and an exponential as before.
+
+    Parameters
+    ----------
+    variable : FreeVariable
+        The scale.
+    prior_terms : list of Term
+        Block-free terms that mention it.
+    factors : list of Factor
+        All factors.
+    scales : tuple of ScaleDependence
+        How they depend on it.
+
+    Returns
+    -------
+    form : ConjugateForm or None
+        None where some factor does not scale with it, or the prior does not fit.
+    """
+    powers = {scale.power for scale in scales}
+    scaled = {scale.factor for scale in scales}
+    own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
+    if variable.size != 1 or len(powers) != 1 or own is None or own.distribution is None:
+        return None
+    [power] = powers
+    involved = {i for i, factor in enumerate(factors) if factor.linear_map.rows.size}
+    if power is None or not involved <= scaled:
+        return None
+    if any(factors[index].correction is not None for index in scaled):
+        return None
+    parameters = parameters_by_entry(own.distribution.parameters, variable)
+    if parameters is None:
+        return None
+    prior = _prior(own.distribution.op, parameters, 2.0 * power)
+    if prior is None:
+        return None
+    unknowns = factors[0].linear_map.shape[1]
+    total = _total_power(variable, factors, scales) - power * unknowns
+    return ConjugateForm(*prior, positive_form(variable), total)
 
 
 def parameters_by_entry(

@@ -20,7 +20,7 @@ from pymc_glm.machine import (
     ScaleDependence,
 )
 from pymc_glm.recognize.block import Block
-from pymc_glm.recognize.conjugacy import find_conjugate_form, positive_form
+from pymc_glm.recognize.conjugacy import find_conjugate_form, find_joint_form, positive_form
 from pymc_glm.recognize.dependence import expand
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.interweaving import find_interweaving
@@ -135,6 +135,9 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
     if conjugate is not None and not _is_logarithm(view, variable, conjugate):
         conjugate = None
+    joint = find_joint_form(variable, prior_terms, factors, scales)
+    if joint is not None and not _is_logarithm(view, variable, joint):
+        joint = None
     # Moving the block along with the scale of noise costs a pass over all factors and gains little.
     likelihoods = {term.name for term in view.terms if term.kind == "likelihood"}
     is_noise = any(factors[index].term in likelihoods for index in touched)
@@ -153,6 +156,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         interweaving=interweaving,
         rowwise=rowwise,
         collapsible=_is_collapsible(variable, factors, touched, rowwise),
+        joint=joint,
     )
 
 

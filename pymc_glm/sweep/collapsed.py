@@ -22,7 +22,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
 from pymc_glm.machine import Hyperparameter
 from pymc_glm.ops import KernelOp
-from pymc_glm.sweep.hyperparameters import slice_width
+from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import flip_update, slice_update
 
@@ -94,6 +94,10 @@ def update_without_block(
     hyper : Hyperparameter
         The scale; `collapsible`.
     """
+    if hyper.joint is not None:
+        decay = _residual_sum(state, plan, latent_rows)
+        draw_conjugate(state, hyper, hyper.joint, decay)
+        return
     proposal = hyper.value.type(f"{hyper.name}_proposal")
     changed = {hyper.value: proposal}
     touched = set(hyper.factors)
@@ -117,6 +121,19 @@ def update_without_block(
         width = slice_width(state, hyper)
         state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
+
+
+def _residual_sum(
+    state: SweepState, plan: GaussianPlan, latent_rows: Sequence[LatentRows]
+) -> TensorVariable:
+    """Half the weighted squares that the best block leaves of all responses."""
+    rows = current_rows(state, latent_rows)
+    centred = [row._replace(offset=np.zeros(row.linear_map.shape[0])) for row in rows]
+    total = log_marginal(plan, centred) - log_marginal(plan, rows)
+    for row in rows:
+        if not (isinstance(row.offset, np.ndarray) and not np.any(row.offset)):
+            total = total + _half_squares(row.precision, pt.as_tensor(row.offset))
+    return total
 
 
 def _rows(

@@ -16,7 +16,7 @@ from pymc_glm.sweep.rowwise import update_rowwise
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import WIDTH, slice_update
 
-__all__ = ["first_entry", "slice_width", "update_hyperparameter"]
+__all__ = ["draw_conjugate", "first_entry", "slice_width", "update_hyperparameter"]
 
 KERNELS = "pymc_glm.sweep.scale_kernels"
 
@@ -63,16 +63,35 @@ def update_hyperparameter(state: SweepState, hyper: Hyperparameter) -> None:
 
 
 def _draw_conjugate(state: SweepState, hyper: Hyperparameter, form: ConjugateForm) -> None:
-    theta = state.at_current(form.positive).flatten()
     rate = pt.constant(0.0)
     for dependence in hyper.scales:
         factor = state.factors[dependence.factor]
         rate = rate + factor.family.rate_constant * _statistic(state, dependence, hyper.size)
-    rate = rate * theta**form.exponent
+    draw_conjugate(state, hyper, form, rate)
+
+
+def draw_conjugate(
+    state: SweepState, hyper: Hyperparameter, form: ConjugateForm, decay: TensorVariable
+) -> None:
+    """Draw theta from theta**-a exp(-b theta**-e) times its prior.
+
+    Parameters
+    ----------
+    state : SweepState
+        Changed in place.
+    hyper : Hyperparameter
+        Whose positive form theta is.
+    form : ConjugateForm
+        Its conditional.
+    decay : TensorVariable, shape () or (size,)
+        b theta**-e at the current theta.
+    """
+    theta = state.at_current(form.positive).flatten()
     draw, names = _CONJUGATE_DRAWS[form.kind]
     prior = [state.at_current(form.prior[name]) for name in names]
-    power = pt.constant(form.total_power)
-    state.rng, theta = draw(state.rng, theta, power, rate, pt.constant(form.exponent), *prior)
+    power, exponent = pt.constant(form.total_power), pt.constant(form.exponent)
+    rate = decay * theta**form.exponent
+    state.rng, theta = draw(state.rng, theta, power, rate, exponent, *prior)
     state.set_value(hyper.value, _value_of(hyper, form, theta, prior))
 
 
