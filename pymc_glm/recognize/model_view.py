@@ -225,8 +225,16 @@ def _declared_distribution(model: Model, variable: Variable) -> Distribution | N
     value = model.rvs_to_values[variable]
     if variable in model.free_RVs:
         [value] = model.replace_rvs_by_values([variable])
-    parameters = model.replace_rvs_by_values(list(op.dist_params(variable.owner)))
+    parameters = model.replace_rvs_by_values(_distribution_parameters(variable))
     return Distribution(op, tuple(parameters), value)
+
+
+def _distribution_parameters(variable: Variable) -> list[Variable]:
+    """Parameters of a distribution; all its tensors where PyMC does not say which those are."""
+    op = variable.owner.op
+    if getattr(op, "extended_signature", "") is None:
+        return [v for v in variable.owner.inputs if isinstance(v.type, pt.TensorType)]
+    return list(op.dist_params(variable.owner))
 
 
 def _expert_distribution(model: Model, potential: Variable) -> Distribution | None:

@@ -96,14 +96,21 @@ def _combined(scalar_op: object, powers: list[float], inputs: list[Variable]) ->
     if isinstance(scalar_op, ps.TrueDiv):
         return powers[0] - powers[1]
     if isinstance(scalar_op, ps.Pow):
-        exponent = inputs[1]
-        if not isinstance(exponent, Constant) or np.unique(exponent.data).size != 1:
-            return None
-        return powers[0] * float(np.ravel(exponent.data)[0])
+        exponent = _number(inputs[1])
+        return None if exponent is None else powers[0] * exponent
     for kinds, factor in FACTORS.items():
         if isinstance(scalar_op, kinds):
             return powers[0] * factor
     return None
+
+
+def _number(variable: Variable) -> float | None:
+    """The one number that a constant holds, with or without added axes."""
+    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
+        variable = variable.owner.inputs[0]
+    if not isinstance(variable, Constant) or np.unique(variable.data).size != 1:
+        return None
+    return float(np.ravel(variable.data)[0])
 
 
 def _slope(graph: Variable, root: Variable) -> float | None:
@@ -134,12 +141,7 @@ def _slope(graph: Variable, root: Variable) -> float | None:
 
 def _scaled_slope(scalar_op: object, inputs: list[Variable], slopes: list[float]) -> float | None:
     """Slope of a product or quotient with one constant number."""
-    numbers = [
-        float(np.ravel(variable.data)[0])
-        if isinstance(variable, Constant) and np.unique(variable.data).size == 1
-        else None
-        for variable in inputs
-    ]
+    numbers = [_number(variable) for variable in inputs]
     if numbers[1] is not None:
         return (
             slopes[0] / numbers[1] if isinstance(scalar_op, ps.TrueDiv) else slopes[0] * numbers[1]
