@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
-
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
@@ -81,8 +79,7 @@ def draw_gaussian(
     """
     kernel = f"pymc_glm.gaussian.draw_kernels:{kernel_structure(plan)}_draw"
     op = KernelOp(kernel, stochastic=True)
-    size = np.array([plan.size], dtype=np.int64)
-    next_rng, x = cast(list[Variable], op(rng, assemble(plan, rows), size))
+    next_rng, x = cast(list[Variable], op(rng, assemble(plan, rows), plan.layout))
     return next_rng, cast(TensorVariable, x)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from pymc_glm.numba_support import kernel
 
 __all__ = [
+    "arrow_draw",
+    "arrow_from_noise",
     "banded_draw",
     "banded_from_noise",
     "chain_draw",
@@ -20,6 +22,7 @@ __all__ = [
     "dense_from_noise",
     "diagonal_draw",
     "diagonal_from_noise",
+    "factor_envelope",
     "small_dense_draw",
     "small_dense_from_noise",
 ]
@@ -231,6 +234,63 @@ def dense_from_noise(system, noise):
         raise ArithmeticError(SINGULAR)
     _solve_with_factor(factor, x, noise)
     return x
+
+
+@kernel
+def factor_envelope(band, x, starts):
+    """Cholesky factor of an envelope and z = L^-1 x, both in place; whether Q is proper.
+
+    Reciprocals of the pivots are kept on the diagonal.
+    """
+    n = starts.size - 1
+    for i in range(n):
+        row = starts[i]
+        begin = i + 1 - (starts[i + 1] - row)
+        pivot = band[starts[i + 1] - 1]
+        value = x[i]
+        for j in range(begin, i):
+            other = starts[j]
+            other_begin = j + 1 - (starts[j + 1] - other)
+            low = max(begin, other_begin)
+            total = band[row + j - begin]
+            for k in range(low, j):
+                total -= band[row + k - begin] * band[other + k - other_begin]
+            total *= band[starts[j + 1] - 1]
+            band[row + j - begin] = total
+            pivot -= total * total
+            value -= total * x[j]
+        if not 0.0 < pivot < np.inf:
+            return False
+        inverse = 1.0 / np.sqrt(pivot)
+        band[starts[i + 1] - 1] = inverse
+        x[i] = value * inverse
+    return True
+
+
+@kernel
+def arrow_from_noise(system, noise, starts):
+    """Q by the rows of its envelope, as `find_envelope` lays them out."""
+    n = noise.size
+    band = system[: starts[n]].copy()
+    x = system[starts[n] :].copy()
+    if not factor_envelope(band, x, starts):
+        raise ArithmeticError(SINGULAR)
+    x += noise
+    for i in range(n - 1, -1, -1):
+        row = starts[i]
+        begin = i + 1 - (starts[i + 1] - row)
+        x[i] *= band[starts[i + 1] - 1]
+        if not np.isfinite(x[i]):
+            raise ArithmeticError(SINGULAR)
+        for k in range(begin, i):
+            x[k] -= band[row + k - begin] * x[i]
+    return x
+
+
+@kernel
+def arrow_draw(rng, system, starts):
+    """Draw for the envelope of an arrow."""
+    return arrow_from_noise(system, rng.standard_normal(starts.size - 1), starts)
 
 
 @kernel

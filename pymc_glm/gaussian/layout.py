@@ -28,8 +28,10 @@ class Products(NamedTuple):
 
 
 def storage_size(plan: GaussianPlan) -> int:
-    """Length of q: n, or n - 1 weights and n diagonals, or n by bandwidth + 1, or n by n."""
+    """Length of q: n, or n - 1 weights and n diagonals, n by bandwidth + 1, an envelope, n by n."""
     n = plan.size
+    if plan.starts is not None:
+        return int(plan.starts[-1])
     return {
         "diagonal": n,
         "chain": 2 * n - 1,
@@ -80,6 +82,9 @@ def products(plan: GaussianPlan, linear_map: LinearMap) -> Products:
         # A row a (x[i] - x[j]) is a weight a**2 on the difference; nothing goes to the diagonal.
         target = np.where(distance == 1, low, plan.size - 1 + low)
         return Products(target, first, first, row)
+    if plan.starts is not None:
+        # Rows of the lower triangle, the diagonal last.
+        return Products(plan.starts[low + distance + 1] - 1 - distance, first, second, row)
     stride = {"diagonal": 1, "banded": plan.bandwidth + 1, "dense": plan.size}[plan.structure]
     shift = low if plan.structure == "dense" else 0
     return Products(low * stride + distance + shift, first, second, row)

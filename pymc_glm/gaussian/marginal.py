@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
-
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble
@@ -55,5 +53,4 @@ def log_marginal(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
     """
     kernel = f"pymc_glm.gaussian.marginal_kernels:{kernel_structure(plan)}_log_marginal"
     op = KernelOp(kernel, (("float64", 0),))
-    size = np.array([plan.size], dtype=np.int64)
-    return cast(TensorVariable, op(assemble(plan, rows), size))
+    return cast(TensorVariable, op(assemble(plan, rows), plan.layout))

@@ -10,9 +10,11 @@ import math
 
 import numpy as np
 
+from pymc_glm.gaussian.draw_kernels import factor_envelope
 from pymc_glm.numba_support import kernel
 
 __all__ = [
+    "arrow_log_marginal",
     "banded_log_marginal",
     "chain_log_marginal",
     "dense_log_marginal",
@@ -110,6 +112,28 @@ def banded_log_marginal(system, size):
             for b in range(source.size):
                 target[b] -= multiplier * source[b]
     return _result(quadratic, log_determinant)
+
+
+@kernel
+def arrow_log_marginal(system, starts):
+    """Q by the rows of its envelope."""
+    n = starts.size - 1
+    band = system[: starts[n]].copy()
+    x = system[starts[n] :].copy()
+    if not factor_envelope(band, x, starts):
+        return -np.inf
+    quadratic = 0.0
+    log_determinant = 0.0
+    product = 1.0
+    for i in range(n):
+        quadratic += x[i] * x[i]
+        inverse = band[starts[i + 1] - 1]
+        # A root of a finite number: the product of two cannot leave the range of numbers.
+        product *= inverse
+        if not SMALL < product < LARGE:
+            log_determinant -= math.log(product)
+            product = 1.0
+    return _result(quadratic, 2.0 * (log_determinant - math.log(product)))
 
 
 @kernel

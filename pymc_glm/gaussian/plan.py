@@ -11,15 +11,19 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from pymc_glm.exceptions import RecognitionError
+from pymc_glm.gaussian.envelope import Envelope, find_envelope
 from pymc_glm.machine import LinearMap
 
 __all__ = ["STRUCTURES", "GaussianPlan", "plan_gaussian"]
 
-STRUCTURES = ("diagonal", "chain", "banded", "dense")
+STRUCTURES = ("diagonal", "chain", "banded", "arrow", "dense")
 
 # A band is chosen where it takes this many times fewer operations than a dense factor.
 _BAND_GAIN = 4.0
 _LARGEST_DENSE = 8000
+# An envelope is chosen where it takes this many times fewer operations: its short sums of products
+# cost more for each than the long ones of a band or a dense factor.
+_ARROW_GAIN = 6.0
 # Numbers in a band: as many as in the largest dense matrix, 0.5 GB.
 _LARGEST_BAND = _LARGEST_DENSE**2
 
@@ -30,19 +34,25 @@ class GaussianPlan(NamedTuple):
     Attributes
     ----------
     structure : str
-        ``"diagonal"``, ``"chain"``, ``"banded"`` or ``"dense"``.
+        ``"diagonal"``, ``"chain"``, ``"banded"``, ``"arrow"`` or ``"dense"``.
     reason : str
         One sentence for the user: why this structure, with the size and the cost of one draw.
     position : ndarray of int64, shape (n,)
         Unknown j of the flat block sits at ``position[j]`` of the drawn vector.
     bandwidth : int
         Largest distance between two unknowns that interact, in the drawn order.
+    starts : ndarray of int64, shape (n + 1,), or None
+        Where each row of an arrow's envelope is stored.
+    operations : float
+        Operations of one factorisation, about.
     """
 
     structure: str
     reason: str
     position: np.ndarray
     bandwidth: int
+    starts: np.ndarray | None = None
+    operations: float = 0.0
 
     @property
     def size(self) -> int:
@@ -50,20 +60,18 @@ class GaussianPlan(NamedTuple):
         return self.position.size
 
     @property
-    def operations(self) -> float:
-        """Operations of one factorisation, about."""
-        n = self.size
-        if self.structure == "dense":
-            return _dense_operations(n)
-        return 10.0 * n if self.bandwidth <= 1 else _banded_operations(n, self.bandwidth)
+    def layout(self) -> np.ndarray:
+        """What the kernels need to find their way in the storage: n, or the starts of rows."""
+        return np.array([self.size], dtype=np.int64) if self.starts is None else self.starts
 
 
 class _Pattern(NamedTuple):
-    """Interactions of the unknowns in an order of small bandwidth."""
+    """Interactions of the unknowns in an order of small bandwidth, and in one of small envelope."""
 
     position: np.ndarray
     bandwidth: int
     full: bool
+    envelope: Envelope | None = None
 
 
 def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> GaussianPlan:
@@ -75,9 +83,11 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
     2. in the natural or the reverse Cuthill-McKee order only neighbours interact, all maps are
        constant, and each row has one entry or is ``a (x[i] - x[j])``: ``chain``, which never
        subtracts and so is accurate for precisions of any size;
-    3. a band takes at least four times fewer operations than a dense factor, or there are more
+    3. with a few unknowns last that interact with many, rows stored from their first entry take
+       at least six times fewer operations than a band or a dense factor: ``arrow``;
+    4. a band takes at least four times fewer operations than a dense factor, or there are more
        than 8000 unknowns: ``banded``, up to 64 million stored numbers;
-    4. otherwise ``dense``.
+    5. otherwise ``dense``.
 
     Parameters
     ----------
@@ -132,6 +142,16 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
     _refuse_impossible(maps, pattern, chosen)
     natural = chosen in ("diagonal", "dense")
     n = pattern.position.size
+    if chosen == "arrow":
+        assert pattern.envelope is not None
+        return GaussianPlan(
+            structure=chosen,
+            reason=_reason(pattern, chosen, asked=structure is not None),
+            position=pattern.envelope.position,
+            bandwidth=int(np.diff(pattern.envelope.starts).max()) - 1,
+            starts=pattern.envelope.starts,
+            operations=pattern.envelope.operations,
+        )
     return GaussianPlan(
         structure=chosen,
         reason=_reason(pattern, chosen, asked=structure is not None),
@@ -139,6 +159,11 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
         bandwidth={"diagonal": 0, "chain": 1, "dense": max(n - 1, 0)}.get(
             chosen, pattern.bandwidth
         ),
+        operations={
+            "diagonal": 2.0 * n,
+            "chain": 10.0 * n,
+            "banded": _banded_operations(n, pattern.bandwidth),
+        }.get(chosen, _dense_operations(n)),
     )
 
 
@@ -156,9 +181,10 @@ def _find_pattern(maps: Sequence[LinearMap]) -> _Pattern:
     position = np.empty(n, dtype=np.int64)
     position[order] = natural
     reduced = _bandwidth(interactions, position)
+    envelope = find_envelope(interactions) if n <= _LARGEST_DENSE else None
     if reduced < bandwidth:
-        return _Pattern(position, reduced, full=False)
-    return _Pattern(natural, bandwidth, full=False)
+        return _Pattern(position, reduced, full=False, envelope=envelope)
+    return _Pattern(natural, bandwidth, full=False, envelope=envelope)
 
 
 def _distinct_rows(pattern: sp.csr_matrix) -> sp.csr_matrix:
@@ -178,7 +204,11 @@ def _choose(maps: Sequence[LinearMap], pattern: _Pattern) -> str:
         return "diagonal"
     if pattern.bandwidth == 1 and all(map(_is_chain, maps)):
         return "chain"
-    gain = _dense_operations(n) / _banded_operations(n, pattern.bandwidth)
+    dense, banded = _dense_operations(n), _banded_operations(n, pattern.bandwidth)
+    if pattern.envelope is not None:
+        if _ARROW_GAIN * pattern.envelope.operations <= min(dense, banded):
+            return "arrow"
+    gain = dense / banded
     return "banded" if gain >= _BAND_GAIN or n > _LARGEST_DENSE else "dense"
 
 
@@ -212,6 +242,11 @@ def _refuse_impossible(maps: Sequence[LinearMap], pattern: _Pattern, structure: 
             f"The precision of the {n} unknowns has bandwidth {bandwidth}, too large to store. "
             "A sparse or iterative solver would be needed, which this version does not have."
         )
+    if structure == "arrow" and pattern.envelope is None:
+        raise ValueError(
+            f"The precision of the {n} unknowns has no envelope to speak of. structure='arrow' "
+            f"needs unknowns that do not all interact, and at most {_LARGEST_DENSE} of them."
+        )
     if structure == "dense" and n > _LARGEST_DENSE:
         raise RecognitionError(
             f"The precision of the {n} unknowns has bandwidth {bandwidth}, and the largest dense "
@@ -244,6 +279,11 @@ def _reason(pattern: _Pattern, structure: str, asked: bool) -> str:
             f"about {10 * n:,} operations per draw."
         )
     dense = f"{_dense_operations(n):,.0f}"
+    if structure == "arrow" and pattern.envelope is not None:
+        return (
+            f"{name}: {unknowns}, those that interact with many last, about "
+            f"{pattern.envelope.operations:,.0f} operations per draw against {dense} if dense."
+        )
     if structure == "banded":
         return (
             f"{name}: {unknowns} at bandwidth {bandwidth}, about "
