@@ -91,6 +91,7 @@ def find_joint_form(
     variable: FreeVariable,
     prior_terms: list[Term],
     factors: list[Factor],
+    touched: list[int],
     scales: tuple[ScaleDependence, ...],
 ) -> ConjugateForm | None:
     """Find the exact draw of a scale of all factors, the block integrated out.
@@ -107,13 +108,16 @@ def find_joint_form(
         Block-free terms that mention it.
     factors : list of Factor
         All factors.
+    touched : list of int
+        Those that mention it.
     scales : tuple of ScaleDependence
         How they depend on it.
 
     Returns
     -------
     form : ConjugateForm or None
-        None where some factor does not scale with it, or the prior does not fit.
+        None where some factor does not scale with it, where it scales one without the block, or
+        where the prior does not fit.
     """
     powers = {scale.power for scale in scales}
     scaled = {scale.factor for scale in scales}
@@ -122,7 +126,7 @@ def find_joint_form(
         return None
     [power] = powers
     involved = {i for i, factor in enumerate(factors) if factor.linear_map.rows.size}
-    if power is None or not involved <= scaled:
+    if power is None or not involved == scaled == set(touched):
         return None
     if any(factors[index].correction is not None for index in scaled):
         return None

@@ -135,7 +135,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         conjugate = find_conjugate_form(variable, prior_terms, factors, touched, scales)
     if conjugate is not None and not _is_logarithm(view, variable, conjugate):
         conjugate = None
-    joint = find_joint_form(variable, prior_terms, factors, scales)
+    joint = find_joint_form(variable, prior_terms, factors, touched, scales)
     if joint is not None and not _is_logarithm(view, variable, joint):
         joint = None
     # Moving the block along with the scale of noise costs a pass over all factors and gains little.
