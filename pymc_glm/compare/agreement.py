@@ -10,8 +10,8 @@ import numpy as np
 
 from scipy.stats import norm
 
-from pymc_glm.compare.diagnostics import QUANTILES, Diagnostics, block_rows
 from pymc_glm.compare.draws import Layout
+from pymc_glm.diagnostics import QUANTILES, Diagnostics, block_rows
 
 if TYPE_CHECKING:
     from pandas import DataFrame

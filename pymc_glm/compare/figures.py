@@ -15,8 +15,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pymc_glm.compare.agreement import STATISTICS, Agreement
-from pymc_glm.compare.diagnostics import autocovariance, diagnose_array
-from pymc_glm.compare.summary import MIN_ESS_PER_CHAIN
+from pymc_glm.diagnostics import MIN_ESS_PER_CHAIN, autocovariance, diagnose_array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

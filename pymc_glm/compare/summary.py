@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pymc_glm.compare.diagnostics import Diagnostics
 from pymc_glm.compare.draws import Layout, group
 from pymc_glm.compare.timing import Timing
+from pymc_glm.diagnostics import MIN_ESS_PER_CHAIN, RHAT_LIMIT, Diagnostics
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import DataTree
 
-__all__ = ["MIN_ESS_PER_CHAIN", "RHAT_LIMIT", "Summary", "constants", "summarize", "tabulate"]
-
-RHAT_LIMIT = 1.01
-MIN_ESS_PER_CHAIN = 100
+__all__ = ["Summary", "constants", "summarize", "tabulate"]
 
 STEP_UNITS = {"gibbs": "sweep", "mala": "gradient"}
 

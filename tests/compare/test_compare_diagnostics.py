@@ -5,9 +5,10 @@ import pytest
 
 from arviz_stats.base import array_stats
 
-from pymc_glm.compare import diagnostics
-from pymc_glm.compare.diagnostics import autocovariance, diagnose, diagnose_array
+from pymc_glm import diagnostics
+from pymc_glm.compare.diagnostics import diagnose
 from pymc_glm.compare.draws import Layout
+from pymc_glm.diagnostics import autocovariance, diagnose_array
 
 AXES = {"chain_axis": -2, "draw_axis": -1}
 SEED = 20261
