@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from pymc_glm import explain
-from pymc_glm.machine import LinearMap
+from pymc_glm.machine import LinearMap, with_scales
 
 RNG = np.random.default_rng(8)
 SYMBOLIC = pt.dvector("values")
@@ -90,7 +90,7 @@ def machine():
 
 def test_table(machine):
     """Variable, role, size, update; term, family, map; the draw; and a sentence per refusal."""
-    lines = repr(machine).splitlines()
+    lines = repr(with_scales(machine, "interweave")).splitlines()
     assert lines[0].startswith("Gaussian latent machine: 3 unknowns in 1 block variable, 2 factors")
     rows = {tuple(line.split()) for line in lines}
     assert ("b", "block", "3", "joint", "Gaussian", "draw") in rows
@@ -104,6 +104,11 @@ def test_table(machine):
     reason = "k is left to another step method: it is discrete"
     assert any(line.startswith(reason) for line in lines)
     assert str(machine) == repr(machine)
+    # The default strategy, which the machine of `explain` has.
+    noise = "slice without the block, generalized inverse Gaussian given it".split()
+    assert ("noise", "hyperparameter", "1", *noise) in {
+        tuple(line.split()) for line in repr(machine).splitlines()
+    }
 
 
 def test_html_table(machine):

@@ -10,17 +10,17 @@ import pytest
 from spellings_linear import COUNTY, X, Y, beta
 
 from pymc_glm import explain
-from pymc_glm.machine import CentredDirection, InverseDirection
+from pymc_glm.machine import CentredDirection, InverseDirection, with_scales
 
 GIG = "generalized inverse Gaussian"
 TRANSFORMS = pm.distributions.transforms
 
 
-def hyperparameters(build):
+def hyperparameters(build, scales="interweave"):
     """Hyperparameters of a model, by name."""
     with pm.Model() as model:
         build()
-    machine = explain(model)
+    machine = with_scales(explain(model), scales)
     assert not machine.guests
     return {hyper.rv_name: hyper for hyper in machine.hyperparameters}
 
@@ -200,7 +200,7 @@ def test_interweaving(case):
     build, kind = INTERWEAVED[case]
     with pm.Model() as model:
         build()
-    machine = explain(model)
+    machine = with_scales(explain(model), "interweave")
     hyper = {hyper.rv_name: hyper for hyper in machine.hyperparameters}["tau"]
     found = hyper.interweaving
     kinds = {InverseDirection: "inverse", CentredDirection: "centre", type(None): None}
@@ -241,3 +241,87 @@ def test_vector_of_dependent_scales():
     """A vector of scales that share rows is updated entry by entry, as one variable."""
     hyper = hyperparameters(SLICE["dependent vector"])["s"]
     assert (hyper.update, hyper.size, hyper.rowwise) == ("slice", 3, None)
+
+
+def lasso():
+    """A Laplace prior and a normal likelihood, a scale for each."""
+    pm.Normal("y", X @ pm.Laplace("b", 0, tau(), shape=3), pm.HalfNormal("s", 2), observed=Y)
+
+
+STRATEGIES = {
+    "plain": {"tau": "slice", "s": GIG},
+    "interweave": {"tau": "slice, interweaved", "s": GIG},
+    "collapsed": {
+        "tau": "slice without the block, slice given it",
+        "s": f"slice without the block, {GIG} given it",
+    },
+}
+
+
+@pytest.mark.parametrize("scales", STRATEGIES)
+def test_strategy_in_words(scales):
+    """What each strategy does with a scale of a prior and with one of noise."""
+    found = hyperparameters(lasso, scales)
+    assert {name: hyper.update for name, hyper in found.items()} == STRATEGIES[scales]
+    assert all(hyper.collapsible for hyper in found.values())
+
+
+def test_explain_shows_the_default_strategy():
+    """The machine that is explained is the one that `sample` uses."""
+    with pm.Model() as model:
+        lasso()
+    machine = explain(model)
+    assert machine.hyperparameters == with_scales(machine, "auto").hyperparameters
+
+
+def shared_scale():
+    """Conjugate: the scale of all factors."""
+    s = pm.HalfNormal("s", 1)
+    pm.Normal("y", X @ pm.Normal("b", 0, 3 * s, shape=3), s, observed=Y)
+
+
+def shared_with_latents():
+    """Given its latents a Laplace factor scales like a normal one."""
+    s = pm.HalfCauchy("s", 1)
+    pm.Normal("y", X @ pm.Laplace("b", 0, 2 * s, shape=3), s, observed=Y)
+
+
+def shared_by_two_blocks():
+    """One scale of three factors, one of which does not involve the first block."""
+    s = pm.HalfNormal("s", 1)
+    product = pm.Normal("f", 0, s, shape=(12, 1)) @ pm.Normal("l", 0, s, shape=(1, 10))
+    pm.Normal("y", product, s, observed=np.ones((12, 10)))
+
+
+JOINT = {
+    "two normal factors": (shared_scale, (GIG, 7)),
+    "one with latents": (shared_with_latents, ("half-t", 7)),
+    "noise alone": (normal(lambda: pm.HalfNormal("s", 2)), None),
+    "two blocks": (shared_by_two_blocks, None),
+}
+
+
+@pytest.mark.parametrize("case", JOINT)
+def test_joint_form(case):
+    """A scale of every factor is drawn exactly without the block: n responses fewer."""
+    build, expected = JOINT[case]
+    joint = hyperparameters(build)["s"].joint
+    assert (joint and (joint.kind, joint.total_power.item())) == expected
+
+
+NOT_COLLAPSIBLE = {
+    "degrees of freedom": lambda: pm.StudentT(
+        "y", pm.Gamma("s", 2, 0.5), X @ beta(), sigma=0.5, observed=Y
+    ),
+    "prior of a prior": prior_of_a_prior,
+    "many entries": normal(lambda: pt.cumsum(pm.HalfNormal("s", 1, shape=9))[:7]),
+    "scales of single rows": normal(lambda: pm.HalfNormal("s", 1, shape=7)),
+}
+
+
+@pytest.mark.parametrize("case", NOT_COLLAPSIBLE)
+def test_not_collapsible(case):
+    """Latents that depend on the variable, or too many entries, or none that share rows."""
+    hyper = hyperparameters(NOT_COLLAPSIBLE[case], "collapsed")["s"]
+    assert not hyper.collapsible and not hyper.collapsed
+    assert "without the block" not in hyper.update

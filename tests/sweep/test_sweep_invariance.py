@@ -120,7 +120,8 @@ def test_interweaving_without_the_other_factors_is_noticed(one_sweep, conditiona
     with pm.Model() as model:
         centred_schools()
     law = posterior_of_log_tau(conditional_law)
-    uniform = after_one_sweep(explain(model), one_sweep, law, is_centred=True, seed=82)
+    machine = with_scales(explain(model), "interweave")
+    uniform = after_one_sweep(machine, one_sweep, law, is_centred=True, seed=82)
     assert p_values(uniform)["tau"] < FALSE_ALARM
 
 
