@@ -22,7 +22,9 @@ __all__ = [
     "dense_from_noise",
     "diagonal_draw",
     "diagonal_from_noise",
+    "dot",
     "factor_envelope",
+    "factorize",
     "small_dense_draw",
     "small_dense_from_noise",
 ]
@@ -31,6 +33,9 @@ SINGULAR = (
     "The precision of the Gaussian block is not positive definite, or not finite, at the current "
     "latents. Some direction is informed by no factor, or a precision has overflowed."
 )
+
+# Below this many terms a plain sum beats several at once.
+SHORT = 12
 
 
 @kernel
@@ -161,6 +166,28 @@ def banded_from_noise(system, noise):
 
 
 @kernel
+def dot(left, right):
+    """Inner product of two vectors, of the length of the first."""
+    # Four sums at once hide the latency of the additions.
+    a = 0.0
+    b = 0.0
+    c = 0.0
+    d = 0.0
+    n = left.size
+    j = 0
+    while j + 3 < n:
+        a += left[j] * right[j]
+        b += left[j + 1] * right[j + 1]
+        c += left[j + 2] * right[j + 2]
+        d += left[j + 3] * right[j + 3]
+        j += 4
+    while j < n:
+        a += left[j] * right[j]
+        j += 1
+    return (a + b) + (c + d)
+
+
+@kernel
 def _solve_with_factor(factor, x, noise):
     """Solve U' z = x, then U x = z + noise, U upper triangular by rows; in place."""
     n = noise.size
@@ -173,47 +200,69 @@ def _solve_with_factor(factor, x, noise):
         rest[0] = value + noise[i]
     for i in range(n - 1, -1, -1):
         row = factor[i, i:]
-        rest = x[i:]
-        # Four sums at once hide the latency of the additions.
-        a = 0.0
-        b = 0.0
-        c = 0.0
-        d = 0.0
-        j = 1
-        while j + 3 < row.size:
-            a += row[j] * rest[j]
-            b += row[j + 1] * rest[j + 1]
-            c += row[j + 2] * rest[j + 2]
-            d += row[j + 3] * rest[j + 3]
-            j += 4
-        while j < row.size:
-            a += row[j] * rest[j]
-            j += 1
-        rest[0] = (rest[0] - ((a + b) + (c + d))) / row[0]
-        if not np.isfinite(rest[0]):
+        x[i] = (x[i] - dot(row[1:], x[i + 1 :])) / row[0]
+        if not np.isfinite(x[i]):
             raise ArithmeticError(SINGULAR)
+
+
+@kernel
+def factorize(system, factor, n):
+    """Write U and z of Q = U'U, U'z = h into n rows of n + 1 entries; return whether Q is proper.
+
+    q holds Q by rows, of which the upper triangle is read. Each row is completed by all rows above
+    it, four at a time, so that most of what is read is used without being written.
+    """
+    stride = n + 1
+    for i in range(n):
+        width = n - i
+        target = factor[i * stride + i : (i + 1) * stride]
+        source = system[i * n + i : (i + 1) * n]
+        for j in range(width):
+            target[j] = source[j]
+        target[width] = system[n * n + i]
+        k = 0
+        while k + 3 < i:
+            start = k * stride + i
+            first = factor[start : start + width + 1]
+            second = factor[start + stride : start + stride + width + 1]
+            third = factor[start + 2 * stride : start + 2 * stride + width + 1]
+            fourth = factor[start + 3 * stride : start + 3 * stride + width + 1]
+            a = first[0]
+            b = second[0]
+            c = third[0]
+            d = fourth[0]
+            for j in range(width + 1):
+                target[j] -= (a * first[j] + b * second[j]) + (c * third[j] + d * fourth[j])
+            k += 4
+        while k < i:
+            start = k * stride + i
+            first = factor[start : start + width + 1]
+            a = first[0]
+            for j in range(width + 1):
+                target[j] -= a * first[j]
+            k += 1
+        if not 0.0 < target[0] < np.inf:
+            return False
+        scale = 1.0 / np.sqrt(target[0])
+        for j in range(width + 1):
+            target[j] *= scale
+    return True
 
 
 @kernel
 def small_dense_from_noise(system, noise):
     """Dense Q of few unknowns; q holds it by rows, of which the upper triangle is read."""
     n = noise.size
-    factor = system[: n * n].copy().reshape((n, n))
-    x = system[n * n :].copy()
-    for k in range(n):
-        row = factor[k, k:]
-        pivot = row[0]
-        if not pivot > 0.0:
+    stride = n + 1
+    factor = np.empty(n * stride)
+    if not factorize(system, factor, n):
+        raise ArithmeticError(SINGULAR)
+    x = np.empty(n)
+    for i in range(n - 1, -1, -1):
+        row = factor[i * stride + i : (i + 1) * stride]
+        x[i] = (row[n - i] + noise[i] - dot(row[1 : n - i], x[i + 1 :])) / row[0]
+        if not np.isfinite(x[i]):
             raise ArithmeticError(SINGULAR)
-        scale = 1.0 / np.sqrt(pivot)
-        for j in range(row.size):
-            row[j] *= scale
-        for i in range(1, row.size):
-            source = row[i:]
-            target = factor[k + i, k + i :]
-            for j in range(source.size):
-                target[j] -= row[i] * source[j]
-    _solve_with_factor(factor, x, noise)
     return x
 
 
@@ -244,25 +293,30 @@ def factor_envelope(band, x, starts):
     """
     n = starts.size - 1
     for i in range(n):
-        row = starts[i]
-        begin = i + 1 - (starts[i + 1] - row)
-        pivot = band[starts[i + 1] - 1]
+        start = starts[i]
+        diagonal = starts[i + 1] - 1
+        begin = i - (diagonal - start)
+        pivot = band[diagonal]
         value = x[i]
         for j in range(begin, i):
-            other = starts[j]
-            other_begin = j + 1 - (starts[j + 1] - other)
-            low = max(begin, other_begin)
-            total = band[row + j - begin]
-            for k in range(low, j):
-                total -= band[row + k - begin] * band[other + k - other_begin]
-            total *= band[starts[j + 1] - 1]
-            band[row + j - begin] = total
+            place = start + j - begin
+            other = starts[j + 1] - 1
+            # The two rows meet from where the later one of them begins.
+            overlap = min(j - begin, other - starts[j])
+            total = band[place]
+            if overlap < SHORT:
+                for k in range(1, overlap + 1):
+                    total -= band[place - k] * band[other - k]
+            else:
+                total -= dot(band[place - overlap : place], band[other - overlap : other])
+            total *= band[other]
+            band[place] = total
             pivot -= total * total
             value -= total * x[j]
         if not 0.0 < pivot < np.inf:
             return False
         inverse = 1.0 / np.sqrt(pivot)
-        band[starts[i + 1] - 1] = inverse
+        band[diagonal] = inverse
         x[i] = value * inverse
     return True
 
@@ -275,15 +329,16 @@ def arrow_from_noise(system, noise, starts):
     x = system[starts[n] :].copy()
     if not factor_envelope(band, x, starts):
         raise ArithmeticError(SINGULAR)
-    x += noise
     for i in range(n - 1, -1, -1):
-        row = starts[i]
-        begin = i + 1 - (starts[i + 1] - row)
-        x[i] *= band[starts[i + 1] - 1]
-        if not np.isfinite(x[i]):
+        row = band[starts[i] : starts[i + 1]]
+        last = row.size - 1
+        value = (x[i] + noise[i]) * row[last]
+        if not np.isfinite(value):
             raise ArithmeticError(SINGULAR)
-        for k in range(begin, i):
-            x[k] -= band[row + k - begin] * x[i]
+        x[i] = value
+        earlier = x[i - last : i]
+        for k in range(last):
+            earlier[k] -= row[k] * value
     return x
 
 
@@ -294,30 +349,30 @@ def arrow_draw(rng, system, starts):
 
 
 @kernel
-def diagonal_draw(rng, system, size):
+def diagonal_draw(rng, system, layout):
     """Draw for diagonal Q."""
-    return diagonal_from_noise(system, rng.standard_normal(size[0]))
+    return diagonal_from_noise(system, rng.standard_normal(layout[0]))
 
 
 @kernel
-def chain_draw(rng, system, size):
+def chain_draw(rng, system, layout):
     """Draw for a chain."""
-    return chain_from_noise(system, rng.standard_normal(size[0]))
+    return chain_from_noise(system, rng.standard_normal(layout[0]))
 
 
 @kernel
-def banded_draw(rng, system, size):
+def banded_draw(rng, system, layout):
     """Draw for banded Q."""
-    return banded_from_noise(system, rng.standard_normal(size[0]))
+    return banded_from_noise(system, rng.standard_normal(layout[0]))
 
 
 @kernel
-def small_dense_draw(rng, system, size):
+def small_dense_draw(rng, system, layout):
     """Draw for dense Q of few unknowns."""
-    return small_dense_from_noise(system, rng.standard_normal(size[0]))
+    return small_dense_from_noise(system, rng.standard_normal(layout[0]))
 
 
 @kernel
-def dense_draw(rng, system, size):
+def dense_draw(rng, system, layout):
     """Draw for dense Q."""
-    return dense_from_noise(system, rng.standard_normal(size[0]))
+    return dense_from_noise(system, rng.standard_normal(layout[0]))
