@@ -6,9 +6,9 @@ import logging
 import os
 import time
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import pymc as pm
@@ -21,15 +21,17 @@ from xarray import DataTree
 
 from pymc_glm.exceptions import RecognitionError, SamplingError
 from pymc_glm.machine import LatentMachine, with_scales
-from pymc_glm.recognize.recognize import recognize
+from pymc_glm.recognize.recognize import Recognition, recognize
 from pymc_glm.sampling.chains import ChainRun, run_chains
+from pymc_glm.sampling.convergence import unconverged_message
+from pymc_glm.sampling.mixtures import mixture_probabilities
 from pymc_glm.sampling.posterior import to_datatree, value_draws
 from pymc_glm.sampling.progress import ChainProgress
 from pymc_glm.sampling.start import StartingPoints
 from pymc_glm.sweep import build_sweep, compile_chain, compile_sweep
 from pymc_glm.version import __version__
 
-__all__ = ["sample"]
+__all__ = ["PreparedChains", "prepare", "sample"]
 
 _log = logging.getLogger("pymc_glm")
 
@@ -75,14 +77,17 @@ def sample(
         As in `pymc.sample`.
     compute_convergence_checks : bool
         Whether to log PyMC's warnings about R-hat and effective sample sizes. With very many
-        unknowns the checks take longer than sampling.
+        unknowns the checks take longer than sampling. Scales that have not converged are named in
+        a warning of our own in any case.
 
     Returns
     -------
     tree : xarray.DataTree
         ``posterior`` (with dims and coords, and deterministics), ``sample_stats``,
-        ``observed_data`` and ``constant_data``. Times, versions and seeds are attributes of the
-        posterior. An interrupted run returns the draws made so far.
+        ``observed_data`` and ``constant_data``. Where a prior is a mixture of normals,
+        ``mixture_probabilities`` has the posterior probability of each of its components, entry by
+        entry, for each chain. Times, versions and seeds are attributes of the posterior. An
+        interrupted run returns the draws made so far.
 
     Raises
     ------
@@ -117,31 +122,136 @@ def sample(
     """
     cores = min(chains, os.cpu_count() or 1) if cores is None else cores
     _check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
-    model = modelcontext(model)
+    if not isinstance(random_seed, np.random.Generator):
+        # Bad seeds are refused before anything is compiled.
+        _generators(random_seed, chains)
+    prepared = prepare(modelcontext(model), scales)
+    tree = prepared.run(
+        draws,
+        tune,
+        chains,
+        cores,
+        random_seed,
+        var_names=var_names,
+        progressbar=progressbar,
+    )
+    if compute_convergence_checks:
+        # An indicator that is sure never moves: its R-hat is zero by zero.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_warnings(run_convergence_checks(tree, prepared.model))
+    return tree
+
+
+class PreparedChains(NamedTuple):
+    """A model's chain, compiled: `run` draws from it as often as wanted.
+
+    Attributes
+    ----------
+    model : pymc.Model
+        The user's model.
+    recognition : Recognition
+        What was recognised in it, with the moves of its scales.
+    starting_points : StartingPoints
+        Where chains start.
+    chain : callable
+        The compiled chain.
+    constants : tuple of ndarray
+        Arrays that every sweep reads.
+    compile_seconds : float
+        Wall time of recognition and compilation.
+    """
+
+    model: Model
+    recognition: Recognition
+    starting_points: StartingPoints
+    chain: Callable
+    constants: tuple[np.ndarray, ...]
+    compile_seconds: float
+
+    def run(
+        self,
+        draws: int,
+        tune: int,
+        chains: int,
+        cores: int,
+        random_seed: int | Sequence[int] | np.random.Generator | None = None,
+        *,
+        var_names: Sequence[str] | None = None,
+        progressbar: bool | ProgressBarOptions = True,
+        warn: bool = True,
+    ) -> DataTree:
+        """Run chains; the arguments are those of `sample`.
+
+        Parameters
+        ----------
+        draws, tune, chains, cores : int
+            As in `sample`, checked by the caller.
+        random_seed, var_names, progressbar
+            As in `sample`.
+        warn : bool
+            Whether to log which scales have not converged.
+
+        Returns
+        -------
+        tree : DataTree
+        """
+        if random_seed is None:
+            # Drawn here so that the result records it.
+            random_seed = int(np.random.default_rng().integers(2**32))
+        rngs = _generators(random_seed, chains)
+        starts = [self.starting_points.draw(rng) for rng in rngs]
+        progress = ChainProgress(chains, draws, tune, progressbar)
+        run = run_chains(self.chain, starts, rngs, self.constants, draws, tune, cores, progress)
+        if run.interruption is not None and run.done == 0:
+            raise _without_draws(run.interruption)
+        values = value_draws(self.recognition.machine, run.states)
+        attributes = _attributes(run, random_seed, self.compile_seconds, tune)
+        stats = {"sweep_time": run.sweep_seconds}
+        tree = to_datatree(self.model, values, stats, attributes, var_names)
+        probabilities = mixture_probabilities(self.model, self.recognition, values, var_names)
+        if probabilities is not None:
+            tree["mixture_probabilities"] = DataTree(probabilities)
+        message = unconverged_message(self.recognition.machine, values) if warn else None
+        if message is not None:
+            _log.warning(message)
+        return tree if run.interruption is None else _ended_early(run, tree)
+
+
+def prepare(
+    model: Model, scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto"
+) -> PreparedChains:
+    """Recognise a model, check it, and compile its chain.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The model.
+    scales : {"auto", "collapsed", "interweave", "plain"}
+        As in `sample`.
+
+    Returns
+    -------
+    prepared : PreparedChains
+
+    Raises
+    ------
+    RecognitionError
+        If no block is recognised, or variables are left that the sweep cannot update.
+    """
     began = time.perf_counter()
     recognition = recognize(model)
-    machine = with_scales(recognition.machine, scales)
-    _refuse_guests(machine)
+    recognition = recognition._replace(machine=with_scales(recognition.machine, scales))
+    _refuse_guests(recognition.machine)
     starting_points = StartingPoints(recognition)
-    if random_seed is None:
-        # Drawn here so that the result records it.
-        random_seed = int(np.random.default_rng().integers(2**32))
-    rngs = _generators(random_seed, chains)
-    starts = [starting_points.draw(rng) for rng in rngs]
-    sweep = build_sweep(machine)
+    sweep = build_sweep(recognition.machine)
     compiled = compile_sweep(sweep)
     chain = compile_chain(sweep, compiled)
     # No rows, no sweeps: this call compiles.
-    empty = [np.empty((0, *value.shape), value.dtype) for value in starts[0]]
-    chain(np.random.default_rng(0), *starts[0], *empty, *compiled.constants)
-    compile_seconds = time.perf_counter() - began
-
-    progress = ChainProgress(chains, draws, tune, progressbar)
-    run = run_chains(chain, starts, rngs, compiled.constants, draws, tune, cores, progress)
-    tree = _result(model, machine, run, random_seed, compile_seconds, tune, var_names)
-    if compute_convergence_checks:
-        log_warnings(run_convergence_checks(tree, model))
-    return tree
+    start = starting_points.draw(np.random.default_rng(0))
+    empty = [np.empty((0, *value.shape), value.dtype) for value in start]
+    chain(np.random.default_rng(0), *start, *empty, *compiled.constants)
+    seconds = time.perf_counter() - began
+    return PreparedChains(model, recognition, starting_points, chain, compiled.constants, seconds)
 
 
 def _check_counts(**counts: int) -> None:
@@ -174,19 +284,10 @@ def _generators(
     return get_random_generator(random_seed).spawn(chains)
 
 
-def _result(
-    model: Model,
-    machine: LatentMachine,
-    run: ChainRun,
-    random_seed: object,
-    compile_seconds: float,
-    tune: int,
-    var_names: Sequence[str] | None,
-) -> DataTree:
-    kept = run.done
-    if run.interruption is not None and kept == 0:
-        raise _without_draws(run.interruption)
-    attributes = {
+def _attributes(
+    run: ChainRun, random_seed: object, compile_seconds: float, tune: int
+) -> dict[str, object]:
+    return {
         "sampling_time": run.sampling_seconds,
         "tuning_time": run.tuning_seconds,
         "compile_time": compile_seconds,
@@ -197,15 +298,18 @@ def _result(
         "created_at": datetime.now(UTC).isoformat(),
         "interrupted": int(run.interruption is not None),
     }
-    stats = {"sweep_time": run.sweep_seconds}
-    tree = to_datatree(model, value_draws(machine, run.states), stats, attributes, var_names)
-    if run.interruption is None:
-        return tree
+
+
+def _ended_early(run: ChainRun, tree: DataTree) -> DataTree:
+    """Return the draws of an interrupted run; raise with them where a sweep failed."""
     if isinstance(run.interruption, KeyboardInterrupt):
-        _log.warning("Sampling was interrupted. Returning the %d draws made in every chain.", kept)
+        _log.warning(
+            "Sampling was interrupted. Returning the %d draws made in every chain.", run.done
+        )
         return tree
+    error = cast(BaseException, run.interruption)
     raise SamplingError(
-        f"A sweep failed after {kept} draws in every chain: {_sentence(run.interruption)} The draws"
+        f"A sweep failed after {run.done} draws in every chain: {_sentence(error)} The draws"
         " made until then are in this error's `partial`.",
         partial=tree,
     ) from run.interruption

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pymc as pm
-import pytensor
-import pytensor.tensor as pt
 
 from pymc.backends.arviz import (
     coords_and_dims_for_inferencedata,
@@ -16,16 +14,12 @@ from pymc.backends.arviz import (
     find_observations,
 )
 from pymc.model.core import Model
-from pytensor.graph.replace import vectorize_graph
 from xarray import DataTree
 
 from pymc_glm.machine import LatentMachine
-from pymc_glm.recognize.dependence import PYTHON_MODE
+from pymc_glm.sampling.batches import BatchedGraphs
 
 __all__ = ["to_datatree", "value_draws"]
-
-# Bytes of value variables handed to one evaluation of deterministics and transforms.
-BATCH_BYTES = 2**25
 
 
 def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -124,24 +118,13 @@ def _untransform(model: Model, values: dict[str, np.ndarray], wanted: list) -> d
 
 def _compute(model: Model, values: dict[str, np.ndarray], computed: list) -> dict:
     inputs = [model.rvs_to_values[rv] for rv in model.free_RVs]
-    graphs = model.replace_rvs_by_values(computed)
-    batched = {
-        value: pt.tensor(value.name, dtype=value.dtype, shape=(None, *value.type.shape))
+    evaluate = BatchedGraphs(model.replace_rvs_by_values(computed), inputs)
+    chains, draws = values[inputs[0].name].shape[:2]
+    flat = {
+        value.name: values[value.name].reshape((chains * draws, *values[value.name].shape[2:]))
         for value in inputs
     }
-    outputs = vectorize_graph(graphs, replace=batched)
-    function = pytensor.function(
-        list(batched.values()), outputs, mode=PYTHON_MODE, on_unused_input="ignore"
-    )
-    flat = [values[value.name] for value in inputs]
-    chains, draws = flat[0].shape[:2]
-    flat = [array.reshape((chains * draws, *array.shape[2:])) for array in flat]
-    size = max(1, int(BATCH_BYTES / max(1, sum(array[:1].nbytes for array in flat))))
-    batches = [
-        function(*(array[start : start + size] for array in flat))
-        for start in range(0, chains * draws, size)
-    ]
-    joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    joined = [np.concatenate(parts) for parts in zip(*evaluate(flat), strict=True)]
     return {
         variable.name: array.reshape((chains, draws, *array.shape[1:]))
         for variable, array in zip(computed, joined, strict=True)
