@@ -1,6 +1,7 @@
 """Benchmark models: fixed definitions, so that speed claims name the same thing everywhere.
 
-The models of the Nile and of the stack loss are those of ``pymc-glm demo``.
+The models of the Nile's jumps and of the stack loss are those of ``pymc-glm demo``; regressions
+on many predictors are in `regressions`, models with varying effects in `multilevel`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from sklearn.datasets import load_diabetes
+from multilevel import radon, sleepstudy
+from regressions import REGRESSIONS, horseshoe_pn
 
-from pymc_glm.demo import nile_level, stack_loss_regression
+from pymc_glm.demo import load_data, nile_level, stack_loss_regression
 
-__all__ = ["BENCHMARKS", "eight_schools", "eight_schools_noncentred", "lasso_diabetes", "tv1d"]
+__all__ = [
+    "BENCHMARKS",
+    "SIZED",
+    "build",
+    "eight_schools",
+    "eight_schools_noncentred",
+    "local_level",
+    "tv1d",
+]
 
 TV1D_SEED = 20250518
 TV1D_SIZE = 1000
@@ -50,25 +60,23 @@ def tv1d() -> pm.Model:
     return model
 
 
-def lasso_diabetes() -> pm.Model:
-    """Bayesian lasso of diabetes progression on ten standardised predictors, scales unknown.
+def local_level() -> pm.Model:
+    """The level of the Nile as a Gaussian random walk in noise, both scales unknown.
 
-    Data: scikit-learn's ``load_diabetes`` (442 patients). Tests correlated coefficients and a
-    prior scale learned with them; small and smooth, so a home game for NUTS.
+    Data: those of `pymc_glm.demo.nile_level`. Tests a scale of increments that is weakly
+    identified, and chains of differences without kinks.
 
     References
     ----------
-    Park, Casella (2008), JASA 103(482), 681-686, https://doi.org/10.1198/016214508000000337;
-    Efron et al. (2004), Annals of Statistics 32(2), 407-499 (data),
-    https://doi.org/10.1214/009053604000000067
+    Durbin, Koopman (2012), Time Series Analysis by State Space Methods, 2nd ed., chapter 2
     """
-    data = load_diabetes()
-    X, y = _standardized(data.data), _standardized(data.target)
-    with pm.Model(coords={"predictor": data.feature_names}) as model:
-        log_sigma = pm.Flat("log_sigma")
-        kappa = pm.Gamma("kappa", 2.0, 0.2)
-        beta = pm.Laplace("beta", 0.0, 1.0 / kappa, dims="predictor")
-        pm.Normal("y", X @ beta, pt.exp(log_sigma), observed=y)
+    nile = load_data("nile")
+    with pm.Model(coords={"year": nile["year"].to_numpy()}) as model:
+        sigma = pm.HalfNormal("sigma", 200.0)
+        level_sd = pm.HalfNormal("level_sd", 100.0)
+        start = pm.Normal.dist(1000.0, 500.0)
+        level = pm.GaussianRandomWalk("level", 0.0, level_sd, init_dist=start, dims="year")
+        pm.Normal("flow", level, sigma, observed=nile["flow"].to_numpy(float), dims="year")
     return model
 
 
@@ -108,16 +116,48 @@ def eight_schools_noncentred() -> pm.Model:
     return model
 
 
-def _standardized(values: np.ndarray) -> np.ndarray:
-    """Columns with mean zero and (population) standard deviation one."""
-    return (values - values.mean(axis=0)) / values.std(axis=0)
+def build(name: str) -> pm.Model:
+    """Build a benchmark model.
+
+    Parameters
+    ----------
+    name : str
+        A key of `BENCHMARKS`. For `SIZED` models a size may follow, as in
+        ``"horseshoe_pn:500"``.
+
+    Returns
+    -------
+    model : Model
+
+    Raises
+    ------
+    ValueError
+        There is no such model, or its size cannot be chosen.
+    """
+    base, colon, size = name.partition(":")
+    if base not in BENCHMARKS:
+        raise ValueError(
+            f"There is no benchmark called {base!r}. Choose out of {', '.join(BENCHMARKS)}."
+        )
+    if not colon:
+        return BENCHMARKS[base]()
+    if base not in SIZED or not size.isdecimal():
+        raise ValueError(
+            f"{name!r} asks for a size of {size!r}. A number may follow {' and '.join(SIZED)} only."
+        )
+    return SIZED[base](int(size))
 
 
 BENCHMARKS: dict[str, Callable[[], pm.Model]] = {
     "tv1d": tv1d,
-    "lasso_diabetes": lasso_diabetes,
+    **REGRESSIONS,
     "nile": nile_level,
+    "local_level": local_level,
     "eight_schools": eight_schools,
     "eight_schools_noncentred": eight_schools_noncentred,
     "robust_stackloss": stack_loss_regression,
+    "radon": radon,
+    "sleepstudy": sleepstudy,
 }
+# Models whose size is an argument.
+SIZED: dict[str, Callable[[int], pm.Model]] = {"horseshoe_pn": horseshoe_pn}

