@@ -58,7 +58,7 @@ def assemble(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
         If a map does not fit the plan or an argument does not fit its map.
     """
     system = _System(plan)
-    for one in rows:
+    for one in (row.multiplied() for row in rows):
         _check_shapes(plan, one)
         if _wants_gram(plan, one.linear_map):
             _add_dense(system, one)

@@ -9,6 +9,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble
+from pymc_glm.gaussian.low_rank import low_rank_draw
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
@@ -77,6 +78,8 @@ def draw_gaussian(
         draw = pytensor.function(inputs, x, mode="NUMBA", accept_inplace=True)
         draw(np.random.default_rng(1))
     """
+    if plan.structure == "low rank":
+        return low_rank_draw(rng, plan, rows)
     kernel = f"pymc_glm.gaussian.draw_kernels:{kernel_structure(plan)}_draw"
     op = KernelOp(kernel, stochastic=True)
     next_rng, x = cast(list[Variable], op(rng, assemble(plan, rows), plan.layout))

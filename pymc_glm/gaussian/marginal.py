@@ -9,6 +9,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble
 from pymc_glm.gaussian.draw import kernel_structure
+from pymc_glm.gaussian.low_rank import low_rank_log_marginal
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
@@ -51,6 +52,8 @@ def log_marginal(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
         plan = plan_gaussian([identity])
         log_marginal(plan, [Rows(identity, np.zeros(3), pt.constant(2.0), None)]).eval()
     """
+    if plan.structure == "low rank":
+        return low_rank_log_marginal(plan, rows)
     kernel = f"pymc_glm.gaussian.marginal_kernels:{kernel_structure(plan)}_log_marginal"
     op = KernelOp(kernel, (("float64", 0),))
     return cast(TensorVariable, op(assemble(plan, rows), plan.layout))

@@ -14,9 +14,15 @@ from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian.envelope import Envelope, find_envelope
 from pymc_glm.machine import LinearMap
 
-__all__ = ["STRUCTURES", "GaussianPlan", "plan_gaussian"]
+__all__ = [
+    "STRUCTURES",
+    "GaussianPlan",
+    "diagonal_plan",
+    "has_single_entries",
+    "plan_gaussian",
+]
 
-STRUCTURES = ("diagonal", "chain", "banded", "arrow", "dense")
+STRUCTURES = ("diagonal", "chain", "banded", "arrow", "low rank", "dense")
 
 # A band is chosen where it takes this many times fewer operations than a dense factor.
 _BAND_GAIN = 4.0
@@ -24,6 +30,8 @@ _LARGEST_DENSE = 8000
 # An envelope is chosen where it takes this many times fewer operations: its short sums of products
 # cost more for each than the long ones of a band or a dense factor.
 _ARROW_GAIN = 6.0
+# A small matrix in place of a large one is worth its detour where it takes this many times less.
+_LOW_RANK_GAIN = 2.0
 # Numbers in a band: as many as in the largest dense matrix, 0.5 GB.
 _LARGEST_BAND = _LARGEST_DENSE**2
 
@@ -34,7 +42,8 @@ class GaussianPlan(NamedTuple):
     Attributes
     ----------
     structure : str
-        ``"diagonal"``, ``"chain"``, ``"banded"``, ``"arrow"`` or ``"dense"``.
+        ``"diagonal"``, ``"chain"``, ``"banded"``, ``"arrow"``, ``"low rank"`` or
+        ``"dense"``.
     reason : str
         One sentence for the user: why this structure, with the size and the cost of one draw.
     position : ndarray of int64, shape (n,)
@@ -66,11 +75,16 @@ class GaussianPlan(NamedTuple):
 
 
 class _Pattern(NamedTuple):
-    """Interactions of the unknowns in an order of small bandwidth, and in one of small envelope."""
+    """Interactions of the unknowns, in an order of small bandwidth and in one of small envelope.
+
+    ``data_rows`` is the number of rows with several entries, where they are constant and all
+    unknowns have rows of their own; None elsewhere.
+    """
 
     position: np.ndarray
     bandwidth: int
     full: bool
+    data_rows: int | None
     envelope: Envelope | None = None
 
 
@@ -87,7 +101,9 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
        at least six times fewer operations than a band or a dense factor: ``arrow``;
     4. a band takes at least four times fewer operations than a dense factor, or there are more
        than 8000 unknowns: ``banded``, up to 64 million stored numbers;
-    5. otherwise ``dense``.
+    5. every unknown has a row of its own, and the other rows are constant and few:
+       ``low rank``;
+    6. otherwise ``dense``.
 
     Parameters
     ----------
@@ -140,7 +156,7 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
     pattern = _find_pattern(maps)
     chosen = structure if structure is not None else _choose(maps, pattern)
     _refuse_impossible(maps, pattern, chosen)
-    natural = chosen in ("diagonal", "dense")
+    natural = chosen in ("diagonal", "dense", "low rank")
     n = pattern.position.size
     if chosen == "arrow":
         assert pattern.envelope is not None
@@ -156,13 +172,12 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
         structure=chosen,
         reason=_reason(pattern, chosen, asked=structure is not None),
         position=np.arange(n, dtype=np.int64) if natural else pattern.position,
-        bandwidth={"diagonal": 0, "chain": 1, "dense": max(n - 1, 0)}.get(
-            chosen, pattern.bandwidth
-        ),
+        bandwidth=_drawn_bandwidth(pattern, chosen),
         operations={
             "diagonal": 2.0 * n,
             "chain": 10.0 * n,
             "banded": _banded_operations(n, pattern.bandwidth),
+            "low rank": _low_rank_operations(n, pattern.data_rows or 0),
         }.get(chosen, _dense_operations(n)),
     )
 
@@ -170,21 +185,44 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
 def _find_pattern(maps: Sequence[LinearMap]) -> _Pattern:
     n = maps[0].shape[1]
     natural = np.arange(n, dtype=np.int64)
+    data_rows = _data_rows(maps)
     stacked = _distinct_rows(sp.vstack([linear_map.pattern for linear_map in maps], format="csr"))
     if np.any(np.diff(stacked.indptr) == n):
-        return _Pattern(natural, max(n - 1, 0), full=n > 1)
+        return _Pattern(natural, max(n - 1, 0), full=n > 1, data_rows=data_rows)
     interactions = (stacked.T @ stacked).tocoo()
     bandwidth = _bandwidth(interactions, natural)
     if bandwidth <= 1:
-        return _Pattern(natural, bandwidth, full=False)
+        return _Pattern(natural, bandwidth, full=False, data_rows=data_rows)
     order = reverse_cuthill_mckee(interactions.tocsr(), symmetric_mode=True)
     position = np.empty(n, dtype=np.int64)
     position[order] = natural
     reduced = _bandwidth(interactions, position)
     envelope = find_envelope(interactions) if n <= _LARGEST_DENSE else None
     if reduced < bandwidth:
-        return _Pattern(position, reduced, full=False, envelope=envelope)
-    return _Pattern(natural, bandwidth, full=False, envelope=envelope)
+        return _Pattern(position, reduced, False, data_rows, envelope)
+    return _Pattern(natural, bandwidth, False, data_rows, envelope)
+
+
+def has_single_entries(linear_map: LinearMap) -> bool:
+    """Whether each row has one entry at most."""
+    return int(np.bincount(linear_map.rows, minlength=1).max(initial=0)) <= 1
+
+
+def _data_rows(maps: Sequence[LinearMap]) -> int | None:
+    single = [one for one in maps if has_single_entries(one)]
+    others = [one for one in maps if not has_single_entries(one)]
+    if not others or not all(one.is_constant for one in others):
+        return None
+    covered = np.concatenate([np.empty(0, dtype=np.int64), *(one.columns for one in single)])
+    if np.unique(covered).size < maps[0].shape[1]:
+        return None
+    return sum(one.shape[0] for one in others)
+
+
+def diagonal_plan(n: int) -> GaussianPlan:
+    """The plan of unknowns that do not interact."""
+    position = np.arange(n, dtype=np.int64)
+    return GaussianPlan("diagonal", "", position, 0, operations=2.0 * n)
 
 
 def _distinct_rows(pattern: sp.csr_matrix) -> sp.csr_matrix:
@@ -208,6 +246,9 @@ def _choose(maps: Sequence[LinearMap], pattern: _Pattern) -> str:
     if pattern.envelope is not None:
         if _ARROW_GAIN * pattern.envelope.operations <= min(dense, banded):
             return "arrow"
+    if pattern.data_rows is not None:
+        if _LOW_RANK_GAIN * _low_rank_operations(n, pattern.data_rows) <= min(dense, banded):
+            return "low rank"
     gain = dense / banded
     return "banded" if gain >= _BAND_GAIN or n > _LARGEST_DENSE else "dense"
 
@@ -242,6 +283,12 @@ def _refuse_impossible(maps: Sequence[LinearMap], pattern: _Pattern, structure: 
             f"The precision of the {n} unknowns has bandwidth {bandwidth}, too large to store. "
             "A sparse or iterative solver would be needed, which this version does not have."
         )
+    if structure == "low rank" and pattern.data_rows is None:
+        raise ValueError(
+            f"The precision of the {n} unknowns is not diagonal plus a few constant rows. "
+            "structure='low rank' needs a row of its own for each unknown, and other rows that do "
+            "not depend on variables."
+        )
     if structure == "arrow" and pattern.envelope is None:
         raise ValueError(
             f"The precision of the {n} unknowns has no envelope to speak of. structure='arrow' "
@@ -255,8 +302,17 @@ def _refuse_impossible(maps: Sequence[LinearMap], pattern: _Pattern, structure: 
         )
 
 
+def _drawn_bandwidth(pattern: _Pattern, structure: str) -> int:
+    fixed = {"diagonal": 0, "chain": 1, "banded": pattern.bandwidth}
+    return fixed.get(structure, max(pattern.position.size - 1, 0))
+
+
 def _fits_band(pattern: _Pattern) -> bool:
     return pattern.position.size * (pattern.bandwidth + 1) <= _LARGEST_BAND
+
+
+def _low_rank_operations(n: int, rows: int) -> float:
+    return rows * rows * n + rows**3 / 3
 
 
 def _dense_operations(n: int) -> float:
@@ -279,6 +335,12 @@ def _reason(pattern: _Pattern, structure: str, asked: bool) -> str:
             f"about {10 * n:,} operations per draw."
         )
     dense = f"{_dense_operations(n):,.0f}"
+    if structure == "low rank" and pattern.data_rows is not None:
+        small = f"{_low_rank_operations(n, pattern.data_rows):,.0f}"
+        return (
+            f"{name}: {unknowns} that interact through {pattern.data_rows} rows only, about "
+            f"{small} operations per draw against {dense} if dense."
+        )
     if structure == "arrow" and pattern.envelope is not None:
         return (
             f"{name}: {unknowns}, those that interact with many last, about "

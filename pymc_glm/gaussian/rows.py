@@ -38,12 +38,21 @@ class Rows(NamedTuple):
         w, non-negative. Of shape () where all rows share it.
     information : TensorVariable or None, shape (m,)
         eta, precision times location of each response; None where the location is zero.
+    multiple : TensorVariable or None, shape ()
+        A positive number that the precision of all rows is to be multiplied by.
     """
 
     linear_map: LinearMap
     offset: np.ndarray | TensorVariable
     precision: TensorVariable
     information: TensorVariable | None
+    multiple: TensorVariable | None = None
+
+    def multiplied(self) -> Rows:
+        """The same rows, with the multiple in their precision."""
+        if self.multiple is None:
+            return self
+        return self._replace(precision=self.precision * self.multiple, multiple=None)
 
 
 def response(

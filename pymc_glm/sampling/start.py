@@ -22,7 +22,7 @@ __all__ = ["StartingPoints"]
 
 # Half-width of the uniform jitter, on the scale of the value variables, as PyMC's.
 JITTER = 1.0
-LARGEST_DENSE_START = 3000
+LARGEST_DENSE_START = 8000
 
 
 class StartingPoints:

@@ -11,7 +11,7 @@ and the latents are those of the same sweep, not drawn in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -22,7 +22,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
 from pymc_glm.machine import Hyperparameter
 from pymc_glm.ops import KernelOp
-from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
+from pymc_glm.sweep.hyperparameters import draw_conjugate, first_entry, slice_width
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import flip_update, slice_update
 
@@ -103,7 +103,8 @@ def update_without_block(
     touched = set(hyper.factors)
     # What the proposal does not change comes first, to be assembled once.
     ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
-    rows = [_rows(state, one, changed) for one in ordered]
+    alike = {d.factor for d in hyper.scales} if plan.structure == "low rank" else set()
+    rows = [_rows(state, one, changed, alike) for one in ordered]
     target = state.substituted(hyper.log_prior, changed) + log_marginal(plan, rows)
     for one, row in zip(ordered, rows, strict=True):
         if one.factor in touched:
@@ -137,12 +138,20 @@ def _residual_sum(
 
 
 def _rows(
-    state: SweepState, one: LatentRows, changed: dict[TensorVariable, TensorVariable]
+    state: SweepState,
+    one: LatentRows,
+    changed: dict[TensorVariable, TensorVariable],
+    alike: Collection[int] = (),
 ) -> Rows:
     factor = state.factors[one.factor]
-    precision = one.precision
+    precision, multiple = one.precision, None
     if one.relative is not None:
         scale = state.parameters(factor, changed)["scale"]
+        if one.factor in alike:
+            # One number for all rows: what it multiplies need not be computed again.
+            now = state.parameters(factor)["scale"]
+            multiple = (first_entry(now) / first_entry(scale)) ** 2
+            scale = now
         precision = _divided(one.relative, scale)
     assert precision is not None
     return Rows(
@@ -150,6 +159,7 @@ def _rows(
         state.offset(factor, changed),
         precision,
         one.information,
+        multiple,
     )
 
 
@@ -173,4 +183,5 @@ def _normalizer(
     offset = row.offset
     if isinstance(offset, np.ndarray) and not np.any(offset):
         return total
-    return total - _half_squares(row.precision, pt.as_tensor(offset))
+    half_squares = _half_squares(row.precision, pt.as_tensor(offset))
+    return total - (half_squares if row.multiple is None else row.multiple * half_squares)

@@ -1,0 +1,89 @@
+"""Draws and integrals for more unknowns than data: Q is diagonal plus a few dense rows.
+
+A matrix as large as the number of rows is factorised in place of one as large as the number of
+unknowns, after Bhattacharya, Chakraborty and Mallick (2016), doi:10.1093/biomet/asw042.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.gaussian.assembly import assemble
+from pymc_glm.gaussian.plan import GaussianPlan, diagonal_plan, has_single_entries
+from pymc_glm.gaussian.rows import Rows
+from pymc_glm.ops import KernelOp
+
+__all__ = ["low_rank_draw", "low_rank_log_marginal"]
+
+_KERNELS = "pymc_glm.gaussian.low_rank_kernels"
+_gram = KernelOp(f"{_KERNELS}:gram", (("float64", 2),))
+_draw = KernelOp(f"{_KERNELS}:low_rank_draw", stochastic=True)
+_log_marginal = KernelOp(f"{_KERNELS}:low_rank_log_marginal", (("float64", 0),))
+_weighted_rows = KernelOp(f"{_KERNELS}:weighted_rows", (("float64", 2),))
+
+
+class _Parts(NamedTuple):
+    """Arguments of the kernels, and the numbers that multiply the two parts of Q."""
+
+    arguments: tuple
+    by_diagonal: TensorVariable
+    by_weight: TensorVariable
+
+
+def low_rank_draw(
+    rng: Variable, plan: GaussianPlan, rows: Sequence[Rows]
+) -> tuple[Variable, TensorVariable]:
+    """Draw the block; see `pymc_glm.gaussian.draw_gaussian`."""
+    parts = _parts(plan, [row.multiplied() for row in rows])
+    next_rng, x = cast(list[Variable], _draw(rng, *parts.arguments))
+    return next_rng, cast(TensorVariable, x)
+
+
+def low_rank_log_marginal(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
+    """Integrate the block out; see `pymc_glm.gaussian.log_marginal`.
+
+    Where the rows of each part share one multiple, the Gram matrix is that of the rows without it:
+    in a slice move of a scale it is computed once, and each step factorises a small matrix.
+    """
+    parts = _parts(plan, rows)
+    value = _log_marginal(*parts.arguments, parts.by_diagonal, parts.by_weight)
+    return cast(TensorVariable, value)
+
+
+def _parts(plan: GaussianPlan, rows: Sequence[Rows]) -> _Parts:
+    single = [row for row in rows if has_single_entries(row.linear_map)]
+    dense = [row for row in rows if not has_single_entries(row.linear_map)]
+    by_diagonal, single = _common_multiple(single)
+    by_weight, dense = _common_multiple(dense)
+    system = assemble(diagonal_plan(plan.size), single)
+    diagonal, information = system[: plan.size], system[plan.size :]
+    weighted = [_weighted(row) for row in dense]
+    joined = weighted[0] if len(weighted) == 1 else pt.concatenate(weighted, axis=1)
+    matrix = np.concatenate([row.linear_map.matrix().toarray() for row in dense])
+    flat, shape = pt.constant(matrix.ravel()), np.array(matrix.shape, dtype=np.int64)
+    product = _gram(flat, shape, diagonal, joined[0])
+    arguments = (product, flat, shape, diagonal, information, joined)
+    return _Parts(arguments, by_diagonal, by_weight)
+
+
+def _common_multiple(rows: list[Rows]) -> tuple[TensorVariable, list[Rows]]:
+    """The multiple that all rows share, and the rows without it; one where they do not."""
+    multiples = {row.multiple for row in rows}
+    if len(multiples) == 1 and None not in multiples:
+        [shared] = multiples
+        return cast(TensorVariable, shared), [row._replace(multiple=None) for row in rows]
+    return pt.constant(1.0), [row.multiplied() for row in rows]
+
+
+def _weighted(row: Rows) -> TensorVariable:
+    m = np.array([row.linear_map.shape[0]], dtype=np.int64)
+    information = np.zeros(1) if row.information is None else row.information
+    value = _weighted_rows(row.precision, pt.as_tensor(row.offset), pt.as_tensor(information), m)
+    return cast(TensorVariable, value)
