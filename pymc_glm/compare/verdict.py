@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pymc_glm.compare.agreement import Agreement
+from pymc_glm.compare.pace import Pace, break_even, figure, pace_of
 from pymc_glm.compare.summary import Summary
 
 __all__ = ["CLEAR_LEAD", "Verdict", "judge"]
@@ -118,34 +119,51 @@ def _concord(agreement: Agreement) -> str:
 
 
 def _race(summaries: Mapping[str, Summary], converged: list[str]) -> tuple[str, str | None]:
-    """Who produces effective draws fastest, among samplers that converged."""
-    rates = {name: summaries[name].ess_per_s for name in converged}
-    if any(math.isnan(rate) for rate in rates.values()):
+    """Who produces effective draws fastest, among samplers that converged, and who is done first.
+
+    A sampler's rate is that of its worst coordinate, scales included.
+    """
+    paces = {name: pace_of(summaries[name]) for name in converged}
+    if any(math.isnan(pace.rate) for pace in paces.values()):
         return "No sampling times are known, so nobody is faster.", None
-    first, second = sorted(converged, key=lambda name: -rates[name])[:2]
-    figures = (
-        f"{_figure(rates[first])} against {_figure(rates[second])} effective draws per second "
-        "of sampling, worst coordinate"
+    ranked = sorted(converged, key=lambda name: -paces[name].rate)
+    first, second = ranked[:2]
+    rates = ", ".join(
+        f"{name} {figure(paces[name].rate)} (worst: {summaries[name].worst})" for name in ranked
     )
-    lead = rates[first] / rates[second]
+    figures = f"effective draws per second of sampling: {rates}"
+    lead = paces[first].rate / paces[second].rate
+    target = min(summaries[name].min_ess for name in converged)
     if lead < CLEAR_LEAD:
-        return (
-            f"{first} and {second} are about equally fast here: use either ({figures}).",
-            None,
-        )
-    sentence = f"Use {first} here: {_figure(lead)} times as fast as {second} ({figures})."
-    totals = {name: summaries[name].ess_per_s_total for name in converged}
-    overall = max(converged, key=lambda name: totals[name])
-    if overall == first:
-        ratio = totals[first] / totals[second]
-        sentence += f" With compilation and warm-up counted, {_figure(ratio)} times."
-    else:
-        sentence += (
-            f" For one run of this length {overall} is done sooner: with compilation and warm-up "
-            f"counted it makes {_figure(totals[overall])} effective draws per second, {first} "
-            f"{_figure(totals[first])}."
-        )
-    return sentence, first
+        opening = f"{first} and {second} are about equally fast here: use either ({figures})."
+        return f"{opening} {_run_once(paces, target, None)}".rstrip(), None
+    opening = f"Use {first} here: {figure(lead)} times as fast as {second} ({figures})."
+    return f"{opening} {_run_once(paces, target, first)}".rstrip(), first
+
+
+def _run_once(paces: Mapping[str, Pace], target: float, fastest: str | None) -> str:
+    """What compilation and warm-up change for one run that yields so many effective draws."""
+    seconds = {name: pace.seconds(target) for name, pace in paces.items()}
+    if any(math.isnan(value) for value in seconds.values()):
+        return ""
+    soonest, *others = sorted(seconds, key=lambda name: seconds[name])
+    if fastest is None and seconds[others[0]] < CLEAR_LEAD * seconds[soonest]:
+        return ""
+    other = others[0] if fastest in (None, soonest) else str(fastest)
+    ratio = figure(seconds[other] / seconds[soonest])
+    times = (
+        f"with compilation and warm-up, {figure(target)} effective draws take"
+        f" {figure(seconds[soonest])} s with {soonest} and {figure(seconds[other])} s with {other}"
+        f" ({ratio} times as long)"
+    )
+    if fastest in (None, soonest):
+        also = "" if fastest is None else " as well"
+        return f"Sampled once, {soonest} is done first{also}: {times}."
+    even = break_even(paces[other], paces[soonest])
+    return (
+        f"Sampled once, {soonest} would have been done sooner: {times};"
+        f" {other} pays from about {figure(even)} effective draws on."
+    )
 
 
 def _cautions(
@@ -164,10 +182,3 @@ def _cautions(
     ]
     cautions += [f"{name} failed: {message.rstrip('.')}." for name, message in failures.items()]
     return cautions
-
-
-def _figure(value: float) -> str:
-    """Show a number with three significant digits, never in exponent notation."""
-    if value >= 100.0:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"

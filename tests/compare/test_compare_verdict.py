@@ -31,6 +31,31 @@ def test_nuts_can_win(chains):
         timings={"gibbs": timed(1.0), "nuts": timed(0.5)},
     )
     assert result.verdict.startswith("Use nuts here: ")
+    assert "times as fast as gibbs" in result.verdict
+    assert "Sampled once, nuts is done first as well: with compilation" in result.verdict
+
+
+def test_worst_coordinates_are_named_scales_included(ar1, tree_of):
+    rng = np.random.default_rng(SEED)
+    trees = {
+        name: tree_of({"x": ar1(rng, 1, 2, 2000, 0.0)[0], "tau": ar1(rng, 1, 2, 2000, rho)[0]})
+        for name, rho in (("gibbs", 0.7), ("nuts", 0.0), ("mala", 0.6))
+    }
+    result = Comparison(
+        trees, timings={"gibbs": timed(9.0), "nuts": timed(1.0), "mala": timed(3.0)}
+    )
+    rates = result.verdict.split("effective draws per second of sampling: ")[1].split(").")[0]
+    assert [rate.split()[0] for rate in rates.split("), ")] == ["nuts", "mala", "gibbs"]
+    assert rates.count("(worst: tau") == 2
+
+
+def test_equally_fast_samplers_may_start_unequally(chains):
+    result = Comparison(
+        {"gibbs": chains(SEED), "nuts": chains(SEED + 1)},
+        timings={"gibbs": timed(1.0, compile_s=60.0), "nuts": timed(1.1)},
+    )
+    assert "use either" in result.verdict
+    assert "Sampled once, nuts is done first: with compilation" in result.verdict
 
 
 def test_long_compilation_is_mentioned(chains):
@@ -38,7 +63,15 @@ def test_long_compilation_is_mentioned(chains):
         {"gibbs": chains(SEED), "nuts": chains(SEED + 1)},
         timings={"gibbs": timed(0.1, compile_s=60.0), "nuts": timed(2.0)},
     )
-    assert "For one run of this length nuts is done sooner" in result.verdict
+    assert result.judgement.winner == "gibbs"
+    assert "Sampled once, nuts would have been done sooner: " in result.verdict
+    target = min(summary.min_ess for summary in result.summaries.values())
+    rates = {name: summary.ess_per_s for name, summary in result.summaries.items()}
+    seconds = {"gibbs": 61.0 + target / rates["gibbs"], "nuts": 2.0 + target / rates["nuts"]}
+    for name, value in seconds.items():
+        assert f"{value:.3g} s with {name}" in result.verdict
+    even = 59.0 / (1.0 / rates["nuts"] - 1.0 / rates["gibbs"])
+    assert f"gibbs pays from about {even:,.0f} effective draws on." in result.verdict
 
 
 def test_near_tie_has_no_winner(chains):
