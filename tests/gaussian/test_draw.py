@@ -8,23 +8,25 @@ import pytensor.tensor as pt
 import pytest
 import scipy.stats
 
-from pytensor.compile.mode import Mode
+from problems import as_rows, dense_moments, evaluated, problem, widened
 from pytensor.tensor.random.type import random_generator_type
 
 from pymc_glm.gaussian import Rows, draw_gaussian, plan_gaussian
 from pymc_glm.gaussian.assembly import assemble
+from pymc_glm.gaussian.draw import kernel_structure
 from pymc_glm.machine import LinearMap
 
-PYTHON = Mode(linker="py", optimizer=None)
-STRUCTURES = ["diagonal", "chain", "banded", "dense"]
+STRUCTURES = ["diagonal", "chain", "banded", "arrow", "dense"]
 
 
-def from_noise(structure, size):
-    """Return the pure part of the kernel that draws for a structure."""
+def from_noise(plan):
+    """Return the pure part of the kernel that draws for a plan, of the system and the noise."""
     from pymc_glm.gaussian import draw_kernels
 
-    name = "small_dense" if structure == "dense" and size <= 64 else structure
-    return getattr(draw_kernels, f"{name}_from_noise")
+    kernel = getattr(draw_kernels, f"{kernel_structure(plan)}_from_noise")
+    if plan.structure != "arrow":
+        return kernel
+    return lambda system, noise: kernel(system, noise, plan.layout)
 
 
 def moments(kernel, system, n):
@@ -32,49 +34,6 @@ def moments(kernel, system, n):
     mean = kernel(system, np.zeros(n))
     factor = np.stack([kernel(system, unit) - mean for unit in np.eye(n)], axis=1)
     return mean, factor @ factor.T
-
-
-def dense_moments(n, factors):
-    """Mean and covariance from (K, c, w, eta) of each factor, in numpy."""
-    q, h = np.zeros((n, n)), np.zeros(n)
-    for k, c, w, eta in factors:
-        w = np.broadcast_to(w, (k.shape[0],))
-        q += k.T @ (w[:, None] * k)
-        h += k.T @ ((0 if eta is None else eta) - w * c)
-    covariance = np.linalg.inv(q)
-    return covariance @ h, covariance
-
-
-def as_rows(plan, factors, symbolic):
-    """Rows of every factor: each ingredient a constant, or an input where named in symbolic."""
-    rows, inputs, values = [], [], []
-
-    def given(name, value):
-        if name not in symbolic:
-            return pt.constant(np.asarray(value, dtype=float))
-        variable = pt.TensorType("float64", shape=(None,) * np.ndim(value))(name)
-        inputs.append(variable)
-        values.append(np.asarray(value, dtype=float))
-        return variable
-
-    for k, c, w, eta in factors:
-        linear_map = LinearMap.from_matrix(k)
-        if "map" in symbolic:
-            linear_map = linear_map._replace(values=given("map", linear_map.values))
-        rows.append(
-            Rows(
-                linear_map.permuted(plan.position),
-                given("offset", c) if "offset" in symbolic else c,
-                given("precision", w),
-                None if eta is None else given("information", eta),
-            )
-        )
-    return rows, inputs, values
-
-
-def evaluated(graph, inputs, values):
-    """Value of a graph by the Python linker: no compilation."""
-    return pytensor.function(inputs, graph, mode=PYTHON, on_unused_input="ignore")(*values)
 
 
 def check_moments(structure, factors, symbolic=(), rtol=1e-10):
@@ -86,7 +45,7 @@ def check_moments(structure, factors, symbolic=(), rtol=1e-10):
     plan = plan_gaussian(maps, structure)
     rows, inputs, values = as_rows(plan, factors, symbolic)
     system = evaluated(assemble(plan, rows), inputs, values)
-    mean, covariance = moments(from_noise(plan.structure, n), system, n)
+    mean, covariance = moments(from_noise(plan), system, n)
     mean, covariance = mean[plan.position], covariance[np.ix_(plan.position, plan.position)]
     expected_mean, expected = dense_moments(n, factors)
     scale = np.sqrt(np.diag(expected))
@@ -94,26 +53,6 @@ def check_moments(structure, factors, symbolic=(), rtol=1e-10):
         covariance / np.outer(scale, scale), expected / np.outer(scale, scale), atol=rtol
     )
     np.testing.assert_allclose(mean, expected_mean, rtol=rtol, atol=rtol * abs(expected_mean).max())
-
-
-def problem(structure, rng, n=9):
-    """Factors whose Q has the structure, in shuffled order, with offsets and informations."""
-    order = rng.permutation(n)
-    identity = np.diag(rng.uniform(0.5, 2.0, n))
-    select = np.eye(n)[order[: n // 2]] * 1.7
-    coupled = {
-        "diagonal": np.diag(rng.normal(size=n)),
-        "chain": np.diff(np.eye(n), axis=0)[:, order] * 0.8,
-        "banded": (np.diff(np.eye(n), n=2, axis=0) * 1.3)[:, order],
-        "dense": rng.normal(size=(3 * n, n)),
-    }[structure]
-    m = coupled.shape[0]
-    return [
-        (coupled, rng.normal(size=m), rng.gamma(1.0, 1.0, m), rng.normal(size=m)),
-        (identity, rng.normal(size=n), 2.5, None),
-        (select, np.zeros(n // 2), 0.3, rng.normal(size=n // 2)),
-        (np.zeros((0, n)), np.zeros(0), np.zeros(0), np.zeros(0)),
-    ]
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -141,7 +80,8 @@ def test_moments_equal_dense_linear_algebra(structure, symbolic):
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_every_structure_that_can_represent_a_precision_agrees(structure):
     """A diagonal Q is a chain without links, a band of one, and a dense matrix."""
-    check_moments(structure, problem("diagonal", np.random.default_rng(7)), ("precision",))
+    factors = widened(structure, problem("diagonal", np.random.default_rng(7)))
+    check_moments(structure, factors, ("precision",))
 
 
 @pytest.mark.parametrize("structure", ["chain", "banded", "dense"])
@@ -152,7 +92,7 @@ def test_chains_of_any_length(structure, n):
     check_moments(structure, problem("chain", rng, n), ("precision",), rtol=1e-9)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", ["diagonal", "chain", "banded", "dense"])
 def test_one_unknown(structure):
     """A block of one unknown, seen by one row."""
     check_moments(structure, [(np.array([[2.0]]), np.array([1.0]), 3.0, None)], ("precision",))
@@ -177,7 +117,27 @@ def test_a_dense_symbolic_map_with_gaps():
     check_moments("dense", [(x, rng.normal(size=40), 1.5, None)], ("map", "precision"), 1e-8)
 
 
-@pytest.mark.parametrize("structure", ["banded", "dense"])
+@pytest.mark.parametrize("symbolic", [("precision",), ("map", "precision", "offset")])
+def test_groups_with_effects_they_share(symbolic):
+    """Blocks of two effects and four shared ones; a border of shared effects under a band."""
+    rng = np.random.default_rng(27)
+    groups, shared, m = 12, 4, 90
+    effects = np.zeros((m, 2 * groups + shared))
+    for i, group in enumerate(rng.integers(0, groups, m)):
+        effects[i, [group, groups + group]] = 1.0, rng.normal()
+    effects[:, 2 * groups :] = rng.normal(size=(m, shared))
+    walk = np.hstack([np.diff(np.eye(40), n=2, axis=0), np.zeros((38, 3))])
+    regression = np.hstack([np.eye(40), rng.normal(size=(40, 3))])
+    for matrices in ([effects], [walk, regression]):
+        n = matrices[0].shape[1]
+        prior = (np.eye(n), rng.normal(size=n), rng.gamma(2.0, 1.0, n), None)
+        factors = [
+            (k, rng.normal(size=len(k)), rng.gamma(1.0, 1.0, len(k)), None) for k in matrices
+        ]
+        check_moments("arrow", [*factors, prior], symbolic, rtol=1e-9)
+
+
+@pytest.mark.parametrize("structure", ["banded", "arrow", "dense"])
 def test_weights_over_ten_orders_of_magnitude(structure):
     """Assembled Q loses digits in proportion to the range of the weights, no more."""
     rng = np.random.default_rng(13)
@@ -187,7 +147,7 @@ def test_weights_over_ten_orders_of_magnitude(structure):
         (walk, np.zeros(n - 1), 10.0 ** rng.uniform(-5, 5, n - 1), None),
         (np.eye(n), rng.normal(size=n), 1.0, None),
     ]
-    check_moments(structure, factors, ("precision",), rtol=1e-9)
+    check_moments(structure, widened(structure, factors), ("precision",), rtol=1e-9)
 
 
 def exact_chain_moments(weights, diagonal, information):
@@ -241,13 +201,14 @@ def test_chain_is_exact_for_weights_of_any_size(n, power):
 def test_an_improper_precision_raises(structure, broken):
     """A bad precision anywhere is an error, never NaN."""
     n = 6
-    plan = plan_gaussian([LinearMap.from_matrix(np.eye(n))], structure)
     weight = np.ones(n)
     weight[3] = broken
-    rows, inputs, values = as_rows(plan, [(np.eye(n), np.zeros(n), weight, None)], ("precision",))
+    factors = widened(structure, [(np.eye(n), np.zeros(n), weight, None)])
+    plan = plan_gaussian([LinearMap.from_matrix(k) for k, *_ in factors], structure)
+    rows, inputs, values = as_rows(plan, factors, ("precision",))
     system = evaluated(assemble(plan, rows), inputs, values)
     with pytest.raises(ArithmeticError, match="not positive definite, or not finite"):
-        from_noise(structure, n)(system, np.full(n, 0.3))
+        from_noise(plan)(system, np.full(n, 0.3))
 
 
 @pytest.mark.parametrize("broken", [np.nan, 0.0])

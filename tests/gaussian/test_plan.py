@@ -51,7 +51,7 @@ CASES = {
     "regression": ([np.ones((50, 30)), np.eye(30)], "dense", 29),
     "one full row": ([np.ones((1, 30)), differences(30)], "dense", 29),
     "two coefficients": ([np.ones((50, 2)), np.eye(2)], "dense", 1),
-    "wide": ([np.ones((2, 3000)), np.eye(3000)], "dense", 2999),
+    "wide": ([np.ones((2, 3000)), np.eye(3000)], "low rank", 2999),
 }
 
 

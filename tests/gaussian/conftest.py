@@ -1,0 +1,9 @@
+"""Let the tests of the Gaussian draw import the problems they share."""
+
+from __future__ import annotations
+
+import sys
+
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
