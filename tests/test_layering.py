@@ -43,7 +43,9 @@ HOMES = {
     "arviz_stats": {"compare"},
     "matplotlib": {"compare"},
     "nutpie": {"compare"},
-    "jax": set(),
+    # MCLMC alone needs these: a sampler to compare with. The package itself runs on numba.
+    "jax": {"compare"},
+    "blackjax": {"compare"},
     "torch": set(),
 }
 KERNEL = re.compile(r"pymc_glm(\.\w+)+:\w+")

@@ -10,7 +10,7 @@ import numpy as np
 
 from scipy.stats import norm
 
-from pymc_glm.compare.draws import Layout
+from pymc_glm.compare.draws import Layout, is_unadjusted
 from pymc_glm.diagnostics import QUANTILES, Diagnostics, block_rows
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def agree(
     diagnostics : mapping of str to Diagnostics
         Diagnostics by sampler.
     converged : mapping of str to bool
-        Which samplers passed the convergence checks. The reference is taken among them if any did.
+        Which samplers passed the convergence checks. The reference is taken among them if any did,
+        and never among those that say their draws are biased, if there are others.
 
     Returns
     -------
@@ -135,7 +136,8 @@ def agree(
     Vehtari, Gelman, Simpson, Carpenter, Burkner (2021), Bayesian Analysis 16(2), 667-718,
     https://doi.org/10.1214/20-BA1221, section 4, for errors of quantiles.
     """
-    candidates = [name for name in trees if converged[name]] or list(trees)
+    adjusted = [name for name in trees if not is_unadjusted(trees[name])] or list(trees)
+    candidates = [name for name in adjusted if converged[name]] or adjusted
     reference = max(candidates, key=lambda name: _smallest(diagnostics[name].ess))
     others = [name for name in trees if name != reference]
     z = {

@@ -22,6 +22,7 @@ from pymc_glm.compare.runners import (
     engine_of,
     resolve,
     run,
+    running_order,
     seed_of,
 )
 from pymc_glm.compare.summary import constants, summarize, tabulate
@@ -152,7 +153,7 @@ class Comparison(dict[str, "DataTree"]):
             bulk and tail), ``min_ess_per_s``, ``max_rhat``, ``agreement_z`` (largest difference
             from the reference in joint standard errors; for the reference itself, from the
             converged samplers; NaN if there is none), ``worst`` (the coordinate with the smallest
-            effective sample size), ``draws``, ``chains``, ``converged``.
+            effective sample size), ``draws``, ``chains``, ``converged``, ``unadjusted``.
         """
         return {
             name: {
@@ -167,6 +168,7 @@ class Comparison(dict[str, "DataTree"]):
                 "draws": summary.draws,
                 "chains": summary.chains,
                 "converged": summary.converged,
+                "unadjusted": summary.unadjusted,
             }
             for name, summary in self.summaries.items()
         }
@@ -214,7 +216,11 @@ class Comparison(dict[str, "DataTree"]):
         differences = self.differences
         if name != differences.reference:
             return differences.largest(name)[0]
-        others = [other for other in differences.z if differences.converged[other]]
+        others = [
+            other
+            for other in differences.z
+            if differences.converged[other] and not self.summaries[other].unadjusted
+        ]
         return max((differences.largest(other)[0] for other in others), default=float("nan"))
 
 
@@ -241,9 +247,10 @@ def compare(
         The model; every sampler is given the same one.
     samplers : sequence of str, or mapping of str to str or callable
         Names out of "gibbs" (pymc_glm's compiled exact sampler), "nuts" (PyMC's own NUTS),
-        "nutpie" (nutpie's NUTS), "mala" (Metropolis-adjusted Langevin). A callable takes the
-        keyword arguments model, draws, tune, chains, cores, random_seed and progressbar and
-        returns a DataTree.
+        "nutpie" (nutpie's NUTS), "nutpie_low_rank" (the same, mass matrix of low rank), "mala"
+        (Metropolis-adjusted Langevin), "mclmc" (blackjax's microcanonical Langevin, unadjusted:
+        its draws are biased; always run last). A callable takes the keyword arguments model,
+        draws, tune, chains, cores, random_seed and progressbar and returns a DataTree.
     draws : int, default 1000
         Kept draws per chain.
     tune : int, default 1000
@@ -308,9 +315,9 @@ def compare(
     timings: dict[str, Timing] = {}
     failures: dict[str, str] = {}
     errors: list[Exception] = []
-    for name, sampler in resolved.items():
+    for name in running_order(resolved):
         try:
-            outcome = run(name, sampler, model, budget, seeds[name], progressbar)
+            outcome = run(name, resolved[name], model, budget, seeds[name], progressbar)
             Layout.of(trees | {name: outcome.tree}, names)
         except Exception as error:
             logger.warning("Sampler %s failed: %s", name, error)
@@ -323,6 +330,7 @@ def compare(
             f"Every sampler failed; {next(iter(failures))} with {next(iter(failures.values()))} "
             "The first error is attached as the cause."
         ) from errors[0]
+    trees = {name: trees[name] for name in resolved if name in trees}
     engines = {name: engine_of(sampler) for name, sampler in resolved.items()}
     card = run_card(model, budget, int(random_seed), seeds, engines)
     return Comparison(

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from xarray import DataArray, DataTree
 
-__all__ = ["Layout", "group"]
+__all__ = ["Layout", "group", "is_unadjusted"]
 
 SAMPLE_DIMS = ("chain", "draw")
 
@@ -133,3 +133,8 @@ def _labels(variable: DataArray) -> list[str]:
         return [str(variable.name)]
     values = [[str(value) for value in variable[dim].values] for dim in dims]
     return [f"{variable.name}[{', '.join(index)}]" for index in product(*values)]
+
+
+def is_unadjusted(tree: DataTree) -> bool:
+    """Whether the sampler of some draws says that they are biased, however many there are."""
+    return bool(tree["posterior"].attrs.get("unadjusted", False))

@@ -79,8 +79,8 @@ happens once per model and warm-up once per run, so the figure says how fast a l
 figure <em>in all</em> counts compilation and warm-up as well: it says how fast <em>this</em> run
 was. Seconds vary with what else the computer does; trust factors of two, not of 1.2.</dd>
 <dt>ESS per step</dt>
-<dd>The same without a clock: per gradient for NUTS and MALA, per sweep for Gibbs. A sweep and a
-gradient do not cost the same, so compare it within one kind of sampler.</dd>
+<dd>The same without a clock: per gradient for NUTS, MALA and MCLMC, per sweep for Gibbs. A sweep
+and a gradient do not cost the same, so compare it within one kind of sampler.</dd>
 <dt>Monte Carlo standard error (MCSE)</dt>
 <dd>How far a mean computed from these draws may be from the true posterior mean, because the
 number of draws is finite. A value of 0.05 posterior standard deviations is about what 400
@@ -91,6 +91,10 @@ units of the joint standard error. The more comparisons, the larger the largest 
 chance; the grey band allows for that (Bonferroni, one false alarm in a thousand pages). Quantiles
 are compared by the fraction of draws below them. Points outside the band mean that at least one
 sampler is wrong, or did not converge.</dd>
+<dt>Unadjusted samplers</dt>
+<dd>MCLMC follows a discretised path and corrects nothing, so its draws are biased however many
+there are. That bias may be smaller than Monte Carlo error here and larger in the next model. Such a
+sampler is never the reference and never the one to use, however fast it is.</dd>
 <dt>Rank plots</dt>
 <dd>All draws of a coordinate are ranked together. If the chains sample the same distribution,
 each has as many small ranks as large ones: flat lines inside the grey band. A slope means a chain

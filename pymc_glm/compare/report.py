@@ -143,6 +143,8 @@ def _agreement(comparison: Comparison) -> str:
             finding = "not converged"
         else:
             finding = "agrees" if row["ok"] else "disagrees"
+            if comparison.summaries[str(name)].unadjusted:
+                finding += ", unadjusted"
         rows.append(
             f'<tr><th scope="row">{escape(str(name))}</th><td>{_number(row["max_z"])}</td>'
             f'<td class="text">{escape(row["statistic"])} of {escape(row["parameter"])}</td>'
@@ -252,6 +254,7 @@ def _shortened(labels: tuple[str, ...], most: int = 8) -> str:
 
 ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("converged", lambda s: "yes" if s.converged else "no"),
+    ("known to be biased", lambda s: "yes, unadjusted" if s.unadjusted else "no"),
     ("effective draws per second", lambda s: _number(s.ess_per_s)),
     ("effective draws per second in all", lambda s: _number(s.ess_per_s_total)),
     (

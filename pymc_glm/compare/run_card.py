@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["data_hash", "run_card"]
 
-PACKAGES = ("pymc-glm", "pymc", "pytensor", "numba", "numpy", "scipy", "arviz", "nutpie")
+PACKAGES = (
+    *("pymc-glm", "pymc", "pytensor", "numba", "numpy", "scipy", "arviz"),
+    *("nutpie", "blackjax", "jax"),
+)
 ENGINES = {
     "gibbs": ("pymc-glm", "exact Gibbs sampler of pymc_glm"),
     "nuts": ("pymc", "NUTS of PyMC itself"),
     "nutpie": ("nutpie", "NUTS of nutpie"),
+    "nutpie_low_rank": ("nutpie", "NUTS of nutpie, low-rank mass matrix,"),
+    "mclmc": ("blackjax", "MCLMC (unadjusted: its draws are biased) of blackjax"),
     "mala": ("pymc-glm", "MALA step of pymc_glm in pm.sample"),
 }
 

@@ -29,6 +29,7 @@ __all__ = [
     "engine_of",
     "resolve",
     "run",
+    "running_order",
     "seed_of",
 ]
 
@@ -49,7 +50,11 @@ class Sampler(Protocol):
         random_seed: int,
         progressbar: bool,
     ) -> DataTree:
-        """Sample the model and return a DataTree with a posterior group, as ``pm.sample``."""
+        """Sample the model and return a DataTree with a posterior group, as ``pm.sample``.
+
+        A sampler whose draws are biased however long it runs says so by the attribute
+        ``unadjusted = 1`` of the posterior group.
+        """
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,11 @@ def engine_of(sampler: Sampler) -> str | None:
     return next((name for name, known in SAMPLERS.items() if known is sampler), None)
 
 
+def running_order(samplers: Mapping[str, Sampler]) -> list[str]:
+    """Names in the order of running: JAX last, whose threads do not survive PyMC's forks."""
+    return sorted(samplers, key=lambda name: samplers[name] is SAMPLERS["mclmc"])
+
+
 def available_cores() -> int:
     """Processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -179,10 +189,14 @@ def _look_up(sampler: str | Sampler) -> Sampler:
             f"There is no sampler called {sampler!r}; known names are {sorted(SAMPLERS)}. "
             "Pass a dict {name: callable} to compare a sampler of your own."
         )
-    if sampler == "nutpie" and find_spec("nutpie") is None:
+    extra, packages = EXTRAS.get(sampler, ("", ()))
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        lacking = "package" if len(missing) == 1 else "packages"
+        verb = "is" if len(missing) == 1 else "are"
         raise ImportError(
-            "Sampler 'nutpie' needs the package nutpie, which is not installed. "
-            'Install it with pip install "pymc-glm[nutpie]".'
+            f"Sampler {sampler!r} needs the {lacking} {' and '.join(missing)}, which {verb} not "
+            f'installed. Install with pip install "pymc-glm[{extra}]".'
         )
     return SAMPLERS[sampler]
 
@@ -200,6 +214,35 @@ def _nuts(*, progressbar: bool, **budget: Any) -> DataTree:
 def _nutpie(*, progressbar: bool, **budget: Any) -> DataTree:
     # The gradients of warm-up tell how long it took; nutpie has no time stamps.
     return _pymc_sample(progressbar, nuts_sampler="nutpie", discard_tuned_samples=False, **budget)
+
+
+def _nutpie_low_rank(
+    *, model: Model, random_seed: int, progressbar: bool, **budget: Any
+) -> DataTree:
+    """NUTS with a mass matrix that is diagonal plus low rank; PyMC does not pass the option on.
+
+    Reference: Seyboldt, Carlson, Carpenter (2026), arXiv:2603.18845.
+    """
+    import nutpie
+
+    compiled = nutpie.compile_pymc_model(model)
+    began = time.perf_counter()
+    tree = nutpie.sample(
+        compiled,
+        seed=random_seed,
+        progress_bar=progressbar,
+        adaptation="low_rank",
+        save_warmup=True,
+        **budget,
+    )
+    tree["posterior"].attrs["sampling_time"] = time.perf_counter() - began
+    return tree
+
+
+def _mclmc(**budget: Any) -> DataTree:
+    from pymc_glm.compare.mclmc import mclmc
+
+    return mclmc(**budget)
 
 
 def _mala(*, progressbar: bool, model: Model, **budget: Any) -> DataTree:
@@ -223,5 +266,13 @@ SAMPLERS: dict[str, Callable[..., DataTree]] = {
     "gibbs": _gibbs,
     "nuts": _nuts,
     "nutpie": _nutpie,
+    "nutpie_low_rank": _nutpie_low_rank,
     "mala": _mala,
+    "mclmc": _mclmc,
+}
+# The extra of this package that brings what a sampler needs.
+EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "nutpie": ("nutpie", ("nutpie",)),
+    "nutpie_low_rank": ("nutpie", ("nutpie",)),
+    "mclmc": ("mclmc", ("blackjax", "jax")),
 }

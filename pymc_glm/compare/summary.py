@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pymc_glm.compare.draws import Layout, group
+from pymc_glm.compare.draws import Layout, group, is_unadjusted
 from pymc_glm.compare.timing import Timing
 from pymc_glm.diagnostics import MIN_ESS_PER_CHAIN, RHAT_LIMIT, Diagnostics
 
@@ -38,7 +38,7 @@ class Summary:
     ess_per_step : float
         The same per step of the sampler, see `step_unit`. Warm-up is not counted.
     step_unit : str
-        "gradient" for NUTS and MALA, "sweep" for Gibbs, "draw" where no work was recorded.
+        "gradient" for NUTS, MALA and MCLMC, "sweep" for Gibbs, "draw" where no work was recorded.
     max_rhat, worst_rhat : float, str
         Largest rank-normalised split R-hat and its coordinate.
     max_mcse, worst_mcse : float, str
@@ -50,6 +50,9 @@ class Summary:
         Wall time in seconds, see `Timing`.
     draws, chains : int
         Kept draws per chain, and chains.
+    unadjusted : bool
+        Whether the sampler corrects nothing, so that its draws are biased however many there are;
+        read off the attribute of that name of its posterior.
     problems : tuple of str
         Why the sampler does not count as converged; empty if it does.
     """
@@ -74,6 +77,7 @@ class Summary:
     sample_s: float
     draws: int
     chains: int
+    unadjusted: bool
     problems: tuple[str, ...]
 
     @property
@@ -159,6 +163,7 @@ def summarize(
         sample_s=timing.sample_s,
         draws=int(sizes["draw"]),
         chains=int(sizes["chain"]),
+        unadjusted=is_unadjusted(tree),
         problems=_problems(diagnostics, labels, skipped, int(sizes["chain"])),
     )
 

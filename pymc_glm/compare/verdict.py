@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pymc_glm.compare.agreement import Agreement
+from pymc_glm.compare.bias import STATISTIC_NAMES, bias_remark, differs
 from pymc_glm.compare.pace import Pace, break_even, figure, pace_of
 from pymc_glm.compare.summary import Summary
 
@@ -16,8 +17,6 @@ __all__ = ["CLEAR_LEAD", "Verdict", "judge"]
 
 # Wall times of equal runs differ by tens of per cent on a busy computer.
 CLEAR_LEAD = 1.5
-
-STATISTIC_NAMES = {"mean": "means", "q5": "5% quantiles", "q50": "medians", "q95": "95% quantiles"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,12 @@ class Verdict:
     ----------
     level : {"green", "amber", "red"}
         green: at least two samplers converged and agree; amber: only one converged, or one had
-        divergent transitions; red: converged samplers disagree, or nobody converged.
+        divergent transitions, or an unadjusted one shows its bias; red: converged samplers
+        disagree, or nobody converged.
     findings : tuple of str
         What was found, one or two sentences each, the most important one first.
     winner : str or None
-        The sampler to use, if there is one that is clearly ahead.
+        The sampler to use, if there is one that is clearly ahead; never an unadjusted one.
     """
 
     level: Literal["green", "amber", "red"]
@@ -50,6 +50,9 @@ def judge(
 ) -> Verdict:
     """Weigh agreement first, then convergence, then speed.
 
+    Unadjusted samplers take no part in the race. Each gets a remark, which says whether its bias
+    shows and how fast it is.
+
     Parameters
     ----------
     summaries : mapping of str to Summary
@@ -64,8 +67,13 @@ def judge(
     verdict : Verdict
     """
     converged = [name for name, summary in summaries.items() if summary.converged]
-    remarks = _cautions(summaries, converged, failures)
-    disagreement = _disagreement(agreement)
+    adjusted = [name for name in converged if not summaries[name].unadjusted]
+    biased = [name for name in converged if summaries[name].unadjusted]
+    remarks = [bias_remark(summaries, name, adjusted, agreement) for name in biased]
+    remarks += _cautions(summaries, converged, failures)
+    # Where the reference is adjusted, a difference of a biased sampler is the bias it is known for.
+    excused = biased if agreement.reference in adjusted else []
+    disagreement = _disagreement(agreement, excused)
     if disagreement:
         return Verdict("red", (disagreement, *remarks), None)
     if not converged:
@@ -74,6 +82,12 @@ def judge(
             "Sample longer, or look at the coordinates named here."
         )
         return Verdict("red", (opening, *remarks), None)
+    if not adjusted:
+        opening = (
+            f"Only {' and '.join(biased)} converged, and nothing corrects the bias of these draws: "
+            "let a sampler that is adjusted converge before you rely on them."
+        )
+        return Verdict("amber", (opening, *remarks), None)
     if len(converged) == 1:
         (name,) = converged
         opening = (
@@ -83,18 +97,23 @@ def judge(
             else f"{name} converged. There is no second sampler to check it against."
         )
         return Verdict("amber", (opening, *remarks), name)
-    opening, winner = _race(summaries, converged)
-    diverged = any(summaries[name].divergences for name in converged)
-    level: Literal["green", "amber"] = "amber" if diverged else "green"
-    return Verdict(level, (opening, _concord(agreement), *remarks), winner)
+    suspect = any(summaries[name].divergences for name in converged)
+    suspect = suspect or any(differs(agreement, name) for name in excused)
+    level: Literal["green", "amber"] = "amber" if suspect else "green"
+    if len(adjusted) == 1:
+        (winner,) = adjusted
+        opening = f"Use {winner} here: of the samplers that converged, only it is adjusted."
+        return Verdict(level, (opening, *remarks), winner)
+    opening, leader = _race(summaries, adjusted)
+    return Verdict(level, (opening, _concord(agreement, excused), *remarks), leader)
 
 
-def _disagreement(agreement: Agreement) -> str:
+def _disagreement(agreement: Agreement, excused: list[str]) -> str:
     """Name the worst disagreement between two converged samplers, if there is one."""
     found = [
         (*agreement.largest(name), name)
         for name in agreement.z
-        if agreement.converged[name] and agreement.largest(name)[0] > agreement.threshold
+        if name not in excused and differs(agreement, name)
     ]
     if not found:
         return ""
@@ -109,9 +128,13 @@ def _disagreement(agreement: Agreement) -> str:
     )
 
 
-def _concord(agreement: Agreement) -> str:
-    """How well the converged samplers agree."""
-    largest = [agreement.largest(name)[0] for name in agreement.z if agreement.converged[name]]
+def _concord(agreement: Agreement, excused: list[str]) -> str:
+    """How well the converged samplers agree, those that are known to be biased aside."""
+    largest = [
+        agreement.largest(name)[0]
+        for name in agreement.z
+        if agreement.converged[name] and name not in excused
+    ]
     return (
         "The converged samplers agree within Monte Carlo error (largest difference "
         f"{max(largest):.1f} joint standard errors, bound {agreement.threshold:.1f})."

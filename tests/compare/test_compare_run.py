@@ -156,6 +156,46 @@ def test_missing_nutpie_names_the_extra(monkeypatch):
         run(["nutpie"])
 
 
+@pytest.mark.parametrize("name", ["nutpie_low_rank", "mclmc"])
+def test_missing_packages_name_the_extra(monkeypatch, name):
+    monkeypatch.setattr(runners, "find_spec", lambda package: None)
+    extra = {"nutpie_low_rank": "nutpie", "mclmc": "mclmc"}[name]
+    with pytest.raises(ImportError, match=rf"Sampler '{name}' needs .*\[{extra}\]"):
+        run([name])
+
+
+def test_jax_runs_last_and_is_shown_where_it_was_named(monkeypatch):
+    ran = []
+
+    def named(name):
+        def sampler(**budget):
+            ran.append(name)
+            return exact(**budget)
+
+        return sampler
+
+    biased = named("biased")
+    monkeypatch.setitem(runners.SAMPLERS, "mclmc", biased)
+    result = run({"biased": biased, "exact": named("exact")})
+    assert ran == ["exact", "biased"]
+    assert list(result) == ["biased", "exact"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "unadjusted"), [("mclmc", True), ("nutpie_low_rank", False)])
+def test_samplers_of_other_packages(name, unadjusted):
+    for package in runners.EXTRAS[name][1]:
+        pytest.importorskip(package)
+    result = run([name, "nuts"], draws=1000)
+    assert not result.failures
+    assert result.agreement["ok"].all()
+    assert result.differences.reference == ("nuts" if unadjusted else result.differences.reference)
+    assert result.table.loc[name, "unadjusted"] == unadjusted
+    assert ("unadjusted" in result.card[f"sampler {name}"]) == unadjusted
+    assert result.timings[name].sample_s > 0.0
+    assert not [group for group in result[name].children if group.startswith("warmup")]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -192,6 +232,7 @@ def test_heavy_packages_are_imported_inside_functions(path):
     modules = [alias.name for node in guarded for alias in node.names]
     modules += [node.module for node in guarded if isinstance(node, ast.ImportFrom)]
     heavy = {"arviz", "arviz_stats", "pandas", "matplotlib", "xarray", "pymc", "nutpie", "numba"}
+    heavy |= {"blackjax", "jax"}
     assert not heavy & {str(module).partition(".")[0] for module in modules}
 
 

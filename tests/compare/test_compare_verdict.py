@@ -182,6 +182,62 @@ def test_table_rates_follow_the_convention(chains):
     assert (metrics["draws"], metrics["chains"]) == (1000, 2)
 
 
+BIASED = {"unadjusted": 1}
+
+
+def test_unadjusted_sampler_is_no_reference_and_no_winner(chains):
+    trees = {"mclmc": chains(SEED, draws=3000, attrs=BIASED), "nuts": chains(SEED + 1, rho=0.5)}
+    result = Comparison(trees, timings={"mclmc": timed(0.1), "nuts": timed(2.0)})
+    assert result.differences.reference == "nuts"
+    assert (result.level, result.judgement.winner) == ("green", "nuts")
+    assert result.verdict.startswith("Use nuts here: of the samplers that converged, only it")
+    assert "mclmc is unadjusted: it rejects no step, so its draws are biased." in result.verdict
+    assert "Here it stays within Monte Carlo error" in result.verdict
+    assert "times those of nuts" in result.verdict
+    assert result.table["unadjusted"].tolist() == [True, False]
+    assert result.metrics()["mclmc"]["unadjusted"]
+    # Nothing adjusted has been compared with the reference.
+    assert np.isnan(result.metrics()["nuts"]["agreement_z"])
+
+
+def test_race_is_among_the_adjusted(chains):
+    trees = {
+        "mclmc": chains(SEED, attrs=BIASED),
+        "nuts": chains(SEED + 1),
+        "gibbs": chains(SEED + 2),
+    }
+    result = Comparison(
+        trees, timings={"mclmc": timed(0.1), "nuts": timed(2.0), "gibbs": timed(0.5)}
+    )
+    assert result.judgement.winner == "gibbs"
+    assert result.verdict.startswith("Use gibbs here: ")
+    assert "mclmc" not in result.judgement.findings[0]
+    assert "mclmc is unadjusted" in result.verdict
+
+
+def test_bias_that_shows_accuses_nobody_else(chains):
+    trees = {"mclmc": chains(SEED, shift=1.0, attrs=BIASED), "nuts": chains(SEED + 1)}
+    result = Comparison(trees)
+    assert (result.level, result.judgement.winner) == ("amber", "nuts")
+    assert "The bias shows: its " in result.verdict
+    assert "disagree" not in result.verdict
+
+
+def test_reference_that_did_not_converge_is_still_not_the_unadjusted_one(chains):
+    trees = {"mclmc": chains(SEED, attrs=BIASED), "nuts": chains(SEED + 1, rho=0.999)}
+    result = Comparison(trees)
+    assert result.differences.reference == "nuts"
+    assert (result.level, result.judgement.winner) == ("amber", None)
+    assert result.verdict.startswith("Only mclmc converged, and nothing corrects the bias")
+
+
+def test_unadjusted_samplers_among_themselves(chains):
+    trees = {name: chains(SEED + i, attrs=BIASED) for i, name in enumerate("ab")}
+    assert Comparison(trees).verdict.startswith("Only a and b converged, and nothing corrects")
+    trees["b"] = chains(SEED + 1, shift=1.0, attrs=BIASED)
+    assert Comparison(trees).level == "red"
+
+
 def test_no_draws_are_refused():
     with pytest.raises(ValueError, match=r"no draws to compare\. Give at least one"):
         Comparison({})
