@@ -22,7 +22,7 @@ from pymc_glm.gaussian.rows import Rows
 from pymc_glm.machine import LinearMap
 from pymc_glm.ops import KernelOp
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "check_shapes"]
 
 _KERNELS = "pymc_glm.gaussian.kernels"
 _add_column = KernelOp(f"{_KERNELS}:add_column")
@@ -59,7 +59,7 @@ def assemble(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
     """
     system = _System(plan)
     for one in (row.multiplied() for row in rows):
-        _check_shapes(plan, one)
+        check_shapes(plan, one)
         if _wants_gram(plan, one.linear_map):
             _add_dense(system, one)
         else:
@@ -103,7 +103,8 @@ class _System:
         return system
 
 
-def _check_shapes(plan: GaussianPlan, rows: Rows) -> None:
+def check_shapes(plan: GaussianPlan, rows: Rows) -> None:
+    """Refuse static shapes that do not fit the plan or the map."""
     m, n = rows.linear_map.shape
     if n != plan.size:
         raise ValueError(

@@ -1,8 +1,9 @@
-"""Kernels for Q = D + X' W X with D diagonal and fewer rows in X than unknowns.
+"""Kernels for Q = a D + b X' W X with D diagonal and fewer rows in X than unknowns.
 
 ``matrix`` is X by rows without gaps, ``shape`` its numbers of rows and columns. ``information``
 is the part of h that the diagonal rows make, and ``weighted`` holds the weights W and below them
-the vector r with h = information + X' r. The product is W^(1/2) X D^-1 X' W^(1/2).
+the vector r, with h = a information + b X' r: the two numbers move precisions, not locations. The
+product is W^(1/2) X D^-1 X' W^(1/2), which neither of them changes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import math
 
 import numpy as np
 
-from pymc_glm.gaussian.draw_kernels import SINGULAR
+from pymc_glm.gaussian.draw_kernels import SINGULAR, dot
+from pymc_glm.gaussian.marginal_kernels import log_integral, multiplied
 from pymc_glm.numba_support import kernel
 
 __all__ = ["gram", "low_rank_draw", "low_rank_from_noise", "low_rank_log_marginal", "weighted_rows"]
+
+# Rows of the product that are computed at once.
+STRIP = 32
 
 
 @kernel
@@ -38,15 +43,25 @@ def gram(matrix, shape, diagonal, weight):
     m = shape[0]
     p = shape[1]
     x = matrix.reshape((m, p))
-    scaled = np.empty((m, p))
     inverse = np.empty(p)
     for j in range(p):
         inverse[j] = 1.0 / math.sqrt(diagonal[j]) if diagonal[j] > 0.0 else np.nan
+    scaled = np.empty((m, p))
     for i in range(m):
         root = math.sqrt(weight[i])
+        source = x[i]
+        target = scaled[i]
         for j in range(p):
-            scaled[i, j] = x[i, j] * root * inverse[j]
-    return np.dot(scaled, scaled.T)
+            target[j] = source[j] * root * inverse[j]
+    product = np.empty((m, m))
+    # By strips, so that little more than one triangle is computed.
+    for start in range(0, m, STRIP):
+        stop = min(start + STRIP, m)
+        product[start:, start:stop] = np.dot(scaled[start:], scaled[start:stop].T)
+    for i in range(m):
+        for j in range(i + 1, m):
+            product[i, j] = product[j, i]
+    return product
 
 
 @kernel
@@ -71,95 +86,115 @@ def _factored(product, ratio):
 def _forward(factor, vector):
     """Solve U' z = vector in place."""
     for i in range(vector.size):
-        value = vector[i] / factor[i, i]
-        vector[i] = value
-        for j in range(i + 1, vector.size):
-            vector[j] -= factor[i, j] * value
+        row = factor[i, i:]
+        rest = vector[i:]
+        value = rest[0] / row[0]
+        rest[0] = value
+        for j in range(1, row.size):
+            rest[j] -= row[j] * value
 
 
 @kernel
 def _backward(factor, vector):
     """Solve U z = vector in place."""
     for i in range(vector.size - 1, -1, -1):
-        value = vector[i]
-        for j in range(i + 1, vector.size):
-            value -= factor[i, j] * vector[j]
-        vector[i] = value / factor[i, i]
+        row = factor[i, i:]
+        vector[i] = (vector[i] - dot(row[1:], vector[i + 1 :])) / row[0]
 
 
 @kernel
-def low_rank_from_noise(product, matrix, shape, diagonal, information, weighted, noise):
+def _gap(matrix, shape, centre, weighted, by_weight):
+    """Residuals of the rows at a point, in units of their standard deviations, and the targets.
+
+    A row of weight zero says nothing; where it has information all the same, the gap is infinite.
+    """
+    m = shape[0]
+    reached = np.zeros(m)
+    # The centre is zero where the rows of single entries have no offset.
+    if np.any(centre):
+        reached = np.dot(matrix.reshape((m, shape[1])), centre)
+    gap = np.empty(m)
+    squares = 0.0
+    for i in range(m):
+        root = math.sqrt(by_weight * weighted[0, i])
+        target = by_weight * weighted[1, i] / root if weighted[1, i] != 0.0 else 0.0
+        squares += target * target
+        gap[i] = target - root * reached[i]
+    return gap, squares
+
+
+@kernel
+def low_rank_from_noise(
+    product, matrix, shape, diagonal, information, weighted, by_diagonal, by_weight, noise
+):
     """X is drawn from the diagonal part alone, and corrected by what the rows of X say."""
     m = shape[0]
     p = shape[1]
-    x = matrix.reshape((m, p))
-    factor, failed = _factored(product, 1.0)
-    if failed:
+    a = by_diagonal[0]
+    b = by_weight[0]
+    factor, failed = _factored(product, b / a)
+    if failed or not a > 0.0:
         raise ArithmeticError(SINGULAR)
     draw = np.empty(p)
     for j in range(p):
-        draw[j] = (information[j] + noise[j] * math.sqrt(diagonal[j])) / diagonal[j]
-    reached = np.dot(x, draw)
-    gap = np.empty(m)
+        draw[j] = information[j] / diagonal[j] + noise[j] / math.sqrt(a * diagonal[j])
+    gap, _ = _gap(matrix, shape, draw, weighted, b)
     for i in range(m):
-        root = math.sqrt(weighted[0, i])
-        target = weighted[1, i] / root if root > 0.0 else 0.0
-        gap[i] = target - root * reached[i] - noise[p + i]
+        gap[i] -= noise[p + i]
     _forward(factor, gap)
     _backward(factor, gap)
     for i in range(m):
-        gap[i] *= math.sqrt(weighted[0, i])
-    step = np.dot(gap, x)
-    finite = True
+        gap[i] *= math.sqrt(b * weighted[0, i])
+    step = np.dot(gap, matrix.reshape((m, p)))
+    improper = 0
     for j in range(p):
-        draw[j] += step[j] / diagonal[j]
-        finite = finite and np.isfinite(draw[j])
-    if not finite:
+        draw[j] += step[j] / (a * diagonal[j])
+        improper += not (np.isfinite(draw[j]) and diagonal[j] < np.inf)
+    if improper:
         raise ArithmeticError(SINGULAR)
     return draw
 
 
 @kernel
-def low_rank_draw(rng, product, matrix, shape, diagonal, information, weighted):
+def low_rank_draw(
+    rng, product, matrix, shape, diagonal, information, weighted, by_diagonal, by_weight
+):
     """Draw of the block."""
     noise = rng.standard_normal(shape[0] + shape[1])
-    return low_rank_from_noise(product, matrix, shape, diagonal, information, weighted, noise)
+    return low_rank_from_noise(
+        product, matrix, shape, diagonal, information, weighted, by_diagonal, by_weight, noise
+    )
 
 
 @kernel
 def low_rank_log_marginal(
     product, matrix, shape, diagonal, information, weighted, by_diagonal, by_weight
 ):
-    """Log integral for the diagonal part and the weights times a number each.
-
-    Information and residuals grow with their parts. The determinant is that of the smaller matrix.
-    """
+    """Log integral; the determinant is that of the smaller matrix."""
     m = shape[0]
     p = shape[1]
     a = by_diagonal[0]
     b = by_weight[0]
-    if not (a > 0.0 and b >= 0.0 and a < np.inf and b < np.inf):
+    if not (0.0 < a < np.inf and 0.0 <= b < np.inf):
         return -np.inf
     factor, failed = _factored(product, b / a)
     if failed:
         return -np.inf
-    log_determinant = p * math.log(a)
     quadratic = 0.0
+    pivots = 1.0
+    logarithm = 0.0
     centre = np.empty(p)
     for j in range(p):
-        log_determinant += math.log(diagonal[j])
         centre[j] = information[j] / diagonal[j]
         quadratic += a * information[j] * centre[j]
-    reached = np.dot(matrix.reshape((m, p)), centre)
-    gap = np.empty(m)
-    for i in range(m):
-        root = math.sqrt(b * weighted[0, i])
-        target = b * weighted[1, i] / root if root > 0.0 else 0.0
-        quadratic += target * target
-        gap[i] = target - root * reached[i]
+        pivots, logarithm = multiplied(pivots, logarithm, diagonal[j])
+    log_determinant = p * math.log(a) + logarithm + math.log(pivots)
+    gap, squares = _gap(matrix, shape, centre, weighted, b)
+    quadratic += squares
     _forward(factor, gap)
+    pivots = 1.0
+    logarithm = 0.0
     for i in range(m):
         quadratic -= gap[i] * gap[i]
-        log_determinant += 2.0 * math.log(factor[i, i])
-    value = 0.5 * (quadratic - log_determinant)
-    return value if math.isfinite(value) else -np.inf
+        pivots, logarithm = multiplied(pivots, logarithm, factor[i, i])
+    return log_integral(quadratic, log_determinant + 2.0 * (logarithm + math.log(pivots)))
