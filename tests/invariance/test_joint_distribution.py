@@ -8,6 +8,9 @@ Geweke (2004), doi:10.1198/016214504000001132; Gandy and Scott (2020), arXiv:200
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import pairwise
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -16,11 +19,14 @@ import pytest
 from scipy.stats import kstest
 
 import pymc_glm.sweep.build as build_module
+import pymc_glm.sweep.collapsed as collapsed_module
+import pymc_glm.sweep.hyperparameters as hyperparameters_module
 import pymc_glm.sweep.interweave as interweave_module
+import pymc_glm.sweep.rowwise as rowwise_module
 
 from pymc_glm import explain
 from pymc_glm.families import Laplace
-from pymc_glm.machine import Guest
+from pymc_glm.machine import with_scales
 from pymc_glm.sweep import build_sweep, compile_sweep
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 
@@ -28,7 +34,11 @@ REPLICATES = 8000
 SWEEPS = 4
 FALSE_ALARM = 1e-4
 
-X = np.random.default_rng(7).normal(size=(8, 3))
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(8, 3))
+WIDE = RNG.normal(size=(4, 7))
+GROUP = np.array([0, 1, 1, 0, 1, 0, 0, 1])
+CYCLE = np.array([2, 0, 1])
 
 
 def lasso():
@@ -50,6 +60,12 @@ def schools():
     pm.Normal("y", pm.Normal("x", pm.Normal("mu", 0, 2), tau, shape=6), 1.0, shape=6)
 
 
+def non_centred():
+    """The same, standardised: the state is z, the block holds tau * z."""
+    z = pm.Normal("x", 0, 1, shape=6)
+    pm.Normal("y", pm.Normal("mu", 0, 2) + pm.HalfNormal("tau", 2) * z, 1.0, shape=6)
+
+
 def jumps():
     """A random walk with Laplace increments of unknown scale."""
     scale = pm.Gamma("scale", 4, 4)
@@ -60,6 +76,89 @@ def jumps():
         steps=7,
     )
     pm.Normal("y", x, 2.0, shape=8)
+
+
+def variances():
+    """A variance for each group of rows, with an exact draw."""
+    variance = pm.InverseGamma("variance", 4, 3, shape=2)
+    pm.Normal("y", X @ pm.Normal("x", 0, 1, shape=3), pt.sqrt(variance)[GROUP], shape=8)
+
+
+def deviations():
+    """A standard deviation for each group of rows, without an exact draw."""
+    sigma = pm.Gamma("sigma", 4, 4, shape=2)
+    pm.Normal("y", X @ pm.Normal("x", 0, 1, shape=3), sigma[GROUP], shape=8)
+
+
+def shared_scale():
+    """One scale of all factors, the prior's latents included."""
+    sigma = pm.InverseGamma("sigma", 4, 3)
+    pm.Normal("y", X @ pm.Laplace("x", 0, 0.7 * pt.sqrt(sigma), shape=3), pt.sqrt(sigma), shape=8)
+
+
+def horseshoe():
+    """Standardised coefficients with local scales, all of them variables of the model."""
+    local = pm.HalfCauchy("local", 1, shape=3)
+    tau = pm.HalfNormal("tau", 1)
+    pm.Normal("y", X @ (pm.Normal("x", 0, 1, shape=3) * tau * local), 1.0, shape=8)
+
+
+def laplace_by_hand():
+    """Exponential variances, in another order than that of the coefficients."""
+    v = pm.Exponential("v", 0.5, shape=3)
+    tau = pm.HalfNormal("tau", 1)
+    pm.Normal("y", X @ pm.Normal("x", 0, tau * pt.sqrt(v[CYCLE]), shape=3), 1.0, shape=8)
+
+
+def student_by_hand():
+    """Gamma precisions of the noise, of unknown degrees of freedom."""
+    half = pm.Gamma("half", 4, 2)
+    w = pm.Gamma("w", half, half, shape=8)
+    sigma = pm.HalfNormal("sigma", 1)
+    pm.Normal("y", X @ pm.Normal("x", 0, 1, shape=3), sigma / pt.sqrt(w), shape=8)
+
+
+def selection():
+    """Indicators that widen priors; their probability and the noise unknown."""
+    z = pm.Bernoulli("z", 0.4, shape=3)
+    sigma = pm.HalfNormal("sigma", 1)
+    pm.Normal("y", X @ pm.Normal("x", 0, pt.switch(z, 1.5, 0.2), shape=3), sigma, shape=8)
+
+
+def correlated():
+    """Effects of groups with a covariance matrix of their own, standardised."""
+    chol, _, _ = pm.LKJCholeskyCov("chol", n=2, eta=2, sd_dist=pm.Exponential.dist(1.0))
+    effects = pm.Normal("x", 0, 1, shape=(4, 2)) @ chol.T
+    index = np.repeat(np.arange(4), 2)
+    pm.Normal("y", (effects[index] * np.c_[np.ones(8), X[:, 0]]).sum(axis=1), 0.5, shape=8)
+
+
+def wide():
+    """More unknowns than data."""
+    tau = pm.HalfNormal("tau", 1)
+    sigma = pm.Gamma("sigma", 4, 4)
+    pm.Normal("y", WIDE @ pm.Normal("x", 0, tau, shape=7), sigma, shape=4)
+
+
+MODELS = {
+    build.__name__: build
+    for build in (
+        lasso,
+        robust,
+        schools,
+        non_centred,
+        jumps,
+        variances,
+        deviations,
+        shared_scale,
+        horseshoe,
+        laplace_by_hand,
+        student_by_hand,
+        selection,
+        correlated,
+        wide,
+    )
+}
 
 
 def wrong_latent_scale(monkeypatch, machine):
@@ -84,6 +183,14 @@ def no_jacobian(monkeypatch, machine):
     )
 
 
+def no_rowwise_jacobian(monkeypatch, machine):
+    """The same for a vector of scales."""
+    [hyper] = machine.hyperparameters
+    [(rows, entries)] = hyper.rowwise.terms
+    rowwise = hyper.rowwise._replace(terms=((rows - hyper.value, entries),))
+    return machine._replace(hyperparameters=[hyper._replace(rowwise=rowwise)])
+
+
 def no_ratio(monkeypatch, machine):
     """Scale and block moved together without a look at the other factors."""
     monkeypatch.setattr(interweave_module, "_density_along", lambda *_: pt.constant(0.0))
@@ -92,46 +199,144 @@ def no_ratio(monkeypatch, machine):
 
 def stale_latents(monkeypatch, machine):
     """Scales updated, without the latents, between the draws of latents and of the block."""
-    draw_gaussian, draw_block = build_module.draw_gaussian, build_module._draw_block
-    states = []
+    draw_latents = build_module.draw_latents
 
-    def draw_block_remembering(state, machine):
-        states.append(state)
-        draw_block(state, machine)
-
-    def draw_gaussian_later(rng, plan, rows):
-        [state] = states
-        state.rng = rng
+    def draw_latents_then_scales(state, plan, rescaled):
+        rows = draw_latents(state, plan, rescaled)
         for hyper in machine.hyperparameters:
             update_hyperparameter(state, hyper)
-        return draw_gaussian(state.rng, plan, rows)
+        return rows
 
-    monkeypatch.setattr(build_module, "_draw_block", draw_block_remembering)
-    monkeypatch.setattr(build_module, "draw_gaussian", draw_gaussian_later)
+    monkeypatch.setattr(build_module, "draw_latents", draw_latents_then_scales)
     monkeypatch.setattr(build_module, "update_hyperparameter", lambda state, hyper: None)
-    monkeypatch.setattr(build_module, "interweave", lambda state, hyper: None)
     return machine
 
 
-def machine_given_data(model):
+def stale_block(monkeypatch, machine):
+    """Scales moved without the block after it was drawn, and the block kept."""
+    update, draw_gaussian = build_module.update_without_block, build_module.draw_gaussian
+    calls = []
+
+    def draw_gaussian_first(rng, plan, rows):
+        next_rng, drawn = draw_gaussian(rng, plan, rows)
+        state = calls[0][0]
+        state.rng = next_rng
+        for call in calls:
+            update(*call)
+        return state.rng, drawn
+
+    monkeypatch.setattr(build_module, "update_without_block", lambda *call: calls.append(call))
+    monkeypatch.setattr(build_module, "draw_gaussian", draw_gaussian_first)
+    return machine
+
+
+def latents_that_do_not_rescale(monkeypatch, machine):
+    """A scale moves without the block, its latents kept in absolute terms."""
+    draw_latents = build_module.draw_latents
+    monkeypatch.setattr(
+        build_module, "draw_latents", lambda state, plan, rescaled: draw_latents(state, plan, ())
+    )
+    return machine
+
+
+def one_shared_draw(monkeypatch, machine):
+    """A vector of scales from one gamma variate: right margins, wrong joint law."""
+    draw, names = hyperparameters_module._CONJUGATE_DRAWS["gamma"]
+
+    def shared(rng, theta, a, b, exponent, power, rate):
+        one = pt.ones(1)
+        rng, unit = draw(rng, theta[:1], a[:1], one, exponent, power.flatten()[:1], 0.0 * one)
+        return rng, unit[0] * (b + rate) ** (1.0 / exponent)
+
+    monkeypatch.setitem(hyperparameters_module._CONJUGATE_DRAWS, "gamma", (shared, names))
+    return machine
+
+
+def unknowns_not_taken_away(monkeypatch, machine):
+    """A scale of all factors drawn without the block, with a response for each row."""
+    [hyper] = machine.hyperparameters
+    joint = hyper.joint._replace(total_power=hyper.joint.total_power + 0.5 * machine.size)
+    return machine._replace(hyperparameters=[hyper._replace(joint=joint)])
+
+
+def wrong_flips(monkeypatch, machine):
+    """Flips without the block, with the roots of their odds."""
+    flip = collapsed_module.flip_update
+    monkeypatch.setattr(
+        collapsed_module,
+        "flip_update",
+        lambda rng, current, proposal, target: flip(rng, current, proposal, 0.5 * target),
+    )
+    return machine
+
+
+def wrong_odds(monkeypatch, machine):
+    """Indicators drawn given the block, with the roots of their odds."""
+    bernoulli = rowwise_module._bernoulli
+    monkeypatch.setattr(
+        rowwise_module, "_bernoulli", lambda rng, log_odds: bernoulli(rng, 0.5 * log_odds)
+    )
+    return machine
+
+
+def unordered_latents(monkeypatch, machine):
+    """Latents handed to the wrong entries of their variable."""
+    [latent] = machine.latents
+    moved = latent._replace(order=np.argsort(latent.order))
+    assert not np.array_equal(moved.order, latent.order)
+    return machine._replace(latents=[moved])
+
+
+def effects_for_standardised_effects(monkeypatch, machine):
+    """The state read as effects, though it holds standardised ones."""
+    assert any(variable.multiple is not None for variable in machine.block)
+    block = [variable._replace(multiple=None) for variable in machine.block]
+    return machine._replace(block=block)
+
+
+TWINS = {
+    "wrong latent scale": ("lasso", "plain", wrong_latent_scale),
+    "no Jacobian": ("robust", "plain", no_jacobian),
+    "no Jacobian without the block": ("wide", "collapsed", no_jacobian),
+    "no Jacobian in a vector": ("deviations", "plain", no_rowwise_jacobian),
+    "no ratio": ("schools", "interweave", no_ratio),
+    "stale latents": ("jumps", "plain", stale_latents),
+    "stale block": ("schools", "collapsed", stale_block),
+    "stale block with latents": ("lasso", "collapsed", stale_block),
+    "absolute latents": ("lasso", "collapsed", latents_that_do_not_rescale),
+    "one shared draw": ("variances", "plain", one_shared_draw),
+    "unknowns not taken away": ("shared_scale", "collapsed", unknowns_not_taken_away),
+    "wrong flips": ("selection", "collapsed", wrong_flips),
+    "wrong odds": ("selection", "plain", wrong_odds),
+    "unordered latents": ("laplace_by_hand", "plain", unordered_latents),
+    "effects for standardised effects": ("horseshoe", "plain", effects_for_standardised_effects),
+}
+
+
+def machine_given_data(model, scales):
     """The machine of all variables but y, with y as an input of the sweep."""
     names = [rv.name for rv in model.free_RVs if rv.name != "y"]
     machine = explain(model, vars=names)
-    [data] = [hyper for hyper in machine.hyperparameters if hyper.rv_name == "y"]
-    guest = Guest(data.name, data.rv_name, data.value, "it is the data")
-    kept = [hyper for hyper in machine.hyperparameters if hyper is not data]
-    return machine._replace(hyperparameters=kept, guests=[guest])
+    assert [guest.rv_name for guest in machine.guests] == ["y"]
+    return with_scales(machine, scales)
 
 
-def joint_draws(model, names, seed):
-    """Draws of the model's variables, on the scale of its value variables."""
-    rvs = [rv for rv in model.free_RVs]
+@cache
+def joint_draws(case, seed):
+    """Draws of a model's variables by name, on the scale of its value variables."""
+    model = built(case)
+    rvs = list(model.free_RVs)
     drawn = pm.draw(rvs, REPLICATES, random_seed=seed, mode="FAST_COMPILE")
     values = {}
     for rv, value in zip(rvs, drawn, strict=True):
         name = model.rvs_to_values[rv].name
-        values[name] = np.log(value) if name.endswith("_log__") else value
-    return [np.asarray(values[name], dtype=float) for name in names]
+        if name.endswith("_log__"):
+            value = np.log(value)
+        elif name.endswith("_cholesky-cov-packed__"):
+            value = value.copy()
+            value[:, [0, 2]] = np.log(value[:, [0, 2]])
+        values[name] = np.asarray(value)
+    return values
 
 
 def after_sweeps(machine, states, data, rng):
@@ -156,50 +361,68 @@ def after_sweeps(machine, states, data, rng):
 
 def statistics(states, data):
     """Functions of parameters and data whose laws are compared."""
-    block, *hypers = states
-    n = data.shape[1]
-    return [
-        *hypers,
-        block[:, 0],
-        block[:, -1],
-        np.log(np.square(block).sum(axis=1)),
-        np.square(np.diff(block, axis=1)).sum(axis=1),
-        (block[:, -1:] * data).sum(axis=1) / n,
-        *(hyper * np.log(np.square(data).sum(axis=1)) for hyper in hypers),
-        *(hyper - 0.5 * np.log(np.square(np.diff(block, axis=1)).sum(axis=1)) for hyper in hypers),
-    ]
+    block, *others = (state.reshape(REPLICATES, -1).astype(float) for state in states)
+    squares = np.log(np.square(block).sum(axis=1))
+    steps = np.log(np.square(np.diff(block, axis=1)).sum(axis=1))
+    of_data = np.log(np.square(data).sum(axis=1))
+    found = [block[:, 0], block[:, -1], squares, steps, (block[:, -1:] * data).mean(axis=1)]
+    for other in others:
+        first, last = other[:, 0], other[:, -1]
+        found += [first, last, last - first] if other.shape[1] > 1 else [first]
+        found += [other.sum(axis=1) * of_data, first - 0.5 * steps, first - 0.5 * squares]
+        found += [last * np.log(np.abs(block[:, -1])), first * np.log(np.abs(block[:, 0]))]
+    found += [one[:, 0] * two[:, -1] for one, two in pairwise(others)]
+    return found
 
 
-CASES = {
-    "lasso": (lasso, wrong_latent_scale),
-    "robust": (robust, no_jacobian),
-    "schools": (schools, no_ratio),
-    "jumps": (jumps, stale_latents),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("broken", [False, True], ids=["exact", "broken"])
-@pytest.mark.parametrize("case", CASES)
-def test_joint_distribution(case, broken, monkeypatch):
-    """The exact sweep passes and its twin fails, by the same bound."""
-    build, break_it = CASES[case]
+def built(case):
+    """The model of a name."""
     with pm.Model() as model:
-        build()
-    machine = machine_given_data(model)
-    names = [hyper.name for hyper in machine.hyperparameters]
-    blocks = [variable.name for variable in machine.block]
+        MODELS[case]()
+    return model
+
+
+def smallest_p_value(case, machine):
+    """Of all statistics, times their number."""
 
     def draw(seed):
-        drawn = joint_draws(model, [*blocks, *names, "y"], seed)
-        parts = [part.reshape(REPLICATES, -1) for part in drawn[: len(blocks)]]
-        return [np.concatenate(parts, axis=1), *drawn[len(blocks) : -1]], drawn[-1]
+        values = joint_draws(case, seed)
+        block = [values[place.name].reshape(REPLICATES, -1) for place in machine.block]
+        others = [values[updated.name] for updated in machine.updated]
+        return [np.concatenate(block, axis=1), *others], values["y"]
 
-    if broken:
-        machine = break_it(monkeypatch, machine)
     states, data = draw(seed=101)
     found = statistics(after_sweeps(machine, states, data, np.random.default_rng(102)), data)
     expected = statistics(*draw(seed=103))
     p_values = [kstest(a, b).pvalue for a, b in zip(found, expected, strict=True)]
-    bound = FALSE_ALARM / (len(CASES) * len(p_values))
-    assert (min(p_values) < bound) == broken, p_values
+    return min(p_values) * len(p_values)
+
+
+STRATEGIES = ("auto", "collapsed", "interweave", "plain")
+BOUND = FALSE_ALARM / (len(STRATEGIES) * len(MODELS))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+@pytest.mark.parametrize("case", MODELS)
+def test_joint_distribution(case):
+    """Every strategy keeps the joint law; equal machines are tested once."""
+    model = built(case)
+    tested = []
+    for scales in STRATEGIES:
+        machine = machine_given_data(model, scales)
+        moves = [(hyper.collapsed, hyper.interweaving) for hyper in machine.hyperparameters]
+        shown = [(collapsed, not collapsed and along is not None) for collapsed, along in moves]
+        if shown not in tested:
+            tested.append(shown)
+            assert smallest_p_value(case, machine) > BOUND, scales
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("twin", TWINS)
+def test_broken_twin_is_rejected(twin, monkeypatch):
+    """Each of the mistakes that a sweep could contain is noticed, by the same bound."""
+    case, scales, break_it = TWINS[twin]
+    model = built(case)
+    machine = break_it(monkeypatch, machine_given_data(model, scales))
+    assert smallest_p_value(case, machine) < BOUND

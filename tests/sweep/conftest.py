@@ -13,6 +13,7 @@ from pymc_glm.recognize import recognize
 from pymc_glm.recognize.dependence import PYTHON_MODE
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.sweep import build_sweep
+from pymc_glm.sweep.build import _prepared
 from pymc_glm.sweep.state import SweepState
 
 FINE = 601
@@ -50,14 +51,20 @@ class Conditional:
         return np.interp(rng.random(size), self.cumulative, self.grid)
 
 
-def _conditional(model, name, block, point):
+def _conditional(model, name, block, point, entry=None):
+    """The law of a variable of one entry, or of one entry of a vector."""
     view = recognize(model).view
     [value] = [variable.value for variable in view.variables if variable.value.name == name]
     total = sum(term.log_density for term in view.terms if value in term.touches)
     evaluate = Evaluator([total], [variable.value for variable in view.variables])
     point = {**point, **block}
-    shape = np.shape(point[name])
-    return Conditional(lambda x: evaluate({**point, name: np.full(shape, x)})[0].item())
+    start = np.asarray(point[name])
+    moves = np.ones(start.shape, bool) if entry is None else np.arange(start.size) == entry
+    return Conditional(
+        lambda x: evaluate({**point, name: np.where(moves.reshape(start.shape), x, start)})[
+            0
+        ].item()
+    )
 
 
 def _update(machine, update, name, block, point):
@@ -66,7 +73,8 @@ def _update(machine, update, name, block, point):
     inputs = {hyper.name: hyper.value.type(hyper.name) for hyper in machine.hyperparameters}
     values = {hyper.value: inputs[hyper.name] for hyper in machine.hyperparameters}
     flat = np.concatenate([np.ravel(block[variable.name]) for variable in machine.block])
-    state = SweepState(machine.factors, rng, pt.constant(flat), values)
+    drawn_order = flat[np.argsort(machine.plan.position)]
+    state = SweepState(_prepared(machine), rng, pt.constant(drawn_order), values)
     [hyper] = [hyper for hyper in machine.hyperparameters if hyper.name == name]
     update(state, hyper)
     function = pytensor.function(
@@ -79,7 +87,8 @@ def _update(machine, update, name, block, point):
 
     def call(generator, value):
         at = {**point, name: np.full(np.shape(point[name]), value)}
-        return function(generator, *(at[key] for key in inputs)).item()
+        updated = function(generator, *(at[key] for key in inputs))
+        return updated.item() if updated.size == 1 else updated
 
     return call
 

@@ -7,7 +7,9 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
-from scipy.stats import kstest
+from scipy.stats import binomtest, kstest, norm
+
+import pymc_glm.sweep.hyperparameters as hyperparameters_module
 
 from pymc_glm import explain
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
@@ -151,3 +153,118 @@ def test_a_wrong_conditional_is_noticed(conditional, single_update):
     rng = np.random.default_rng(72)
     drawn = np.array([update(rng, value) for value in law.draw(rng, DRAWS)])
     assert kstest(law.cdf(drawn), "uniform").pvalue < FALSE_ALARM / len(CASES)
+
+
+GROUP = np.array([0, 1, 1, 0, 1, 1])
+
+
+def groups(scale):
+    """A normal likelihood with a scale for each of two groups of rows."""
+    return normal(lambda: scale()[GROUP])
+
+
+def alone():
+    """A group of one row: its half-Cauchy scale is drawn without an auxiliary variable."""
+    scale = pm.HalfCauchy("s", 1, shape=2)[[0, 0, 0, 0, 0, 1]]
+    pm.Normal("y", X @ pm.Normal("b", 0, 1, shape=2), scale, observed=Y)
+
+
+def two_likelihoods():
+    """Each entry is the scale of all rows of one likelihood, so that rows are merged."""
+    b = pm.Normal("b", 0, 1, shape=2)
+    s = pm.Gamma("s", 3, 2, shape=2)
+    design, target = np.tile(X, (4, 1)), np.tile(Y, 4) * np.linspace(0.5, 2, 24)
+    pm.Normal("y", design @ b, s[0], observed=target)
+    pm.Normal("w", design @ b, s[1], observed=3 * target)
+
+
+def two_degrees_of_freedom():
+    """A parameter of each group that is no scale."""
+    nu = pm.Gamma("s", 3, 0.5, shape=2)
+    pm.StudentT("y", nu[GROUP], X @ pm.Normal("b", 0, 1, shape=2), sigma=0.5, observed=Y)
+
+
+def variances(**parameters):
+    """Inverse-gamma variances of the groups."""
+    return groups(lambda: pt.sqrt(pm.InverseGamma("s", **parameters, shape=2)))
+
+
+VECTORS = {
+    "half-normal": groups(lambda: pm.HalfNormal("s", [0.5, 2], shape=2)),
+    "half-Cauchy": groups(lambda: pm.HalfCauchy("s", 1, shape=2)),
+    "half-Cauchy, one row": alone,
+    "uniform": groups(lambda: pm.Uniform("s", [0.1, 0.3], 3, shape=2)),
+    "inverse-gamma variance": variances(alpha=[3, 5], beta=2),
+    "gamma precision": groups(lambda: pm.Gamma("s", 3, [1, 2], shape=2) ** -0.5),
+    "slice, gamma": groups(lambda: pm.Gamma("s", 3, 2, shape=2)),
+    "slice, prior of coefficients": lambda: pm.Normal(
+        "y", X @ pm.Normal("b", 0, pm.LogNormal("s", 0, [0.5, 1], shape=2)), 1.0, observed=Y
+    ),
+    "slice, merged rows": two_likelihoods,
+    "slice, degrees of freedom": two_degrees_of_freedom,
+}
+
+
+def after_vector_update(case, conditional, single_update, seed):
+    """Both entries and what they have in common, as variates that are uniform if all is right."""
+    with pm.Model() as model:
+        VECTORS[case]()
+    [hyper] = (machine := explain(model)).hyperparameters
+    assert hyper.rowwise is not None and (hyper.conjugate is None) == case.startswith("slice")
+    point = model.initial_point()
+    laws = [conditional(model, hyper.name, BLOCK, point, entry) for entry in (0, 1)]
+    update = single_update(machine, update_hyperparameter, hyper.name, BLOCK, point)
+    rng = np.random.default_rng(seed)
+    starts = np.stack([law.draw(rng, DRAWS) for law in laws], axis=1)
+    drawn = np.array([update(rng, start) for start in starts])
+    before, after = (
+        np.array([law.cdf(x) for law, x in zip(laws, values.T, strict=True)])
+        for values in (starts, drawn)
+    )
+    sums = norm.cdf(norm.ppf(after.clip(1e-12, 1 - 1e-12)).sum(axis=0) / np.sqrt(2))
+    return before, [*after, sums]
+
+
+@pytest.mark.parametrize("case", VECTORS)
+def test_update_of_a_vector_leaves_its_law_invariant(case, conditional, single_update):
+    """Each entry keeps its conditional, and entries stay independent of each other."""
+    before, after = after_vector_update(case, conditional, single_update, seed=73)
+    p_values = [kstest(uniform, "uniform").pvalue for uniform in after]
+    assert min(p_values) > FALSE_ALARM / (3 * len(VECTORS))
+    for start, end in zip(before, after[:2], strict=True):
+        assert abs(np.corrcoef(start, end)[0, 1]) < 0.8
+
+
+def test_one_draw_for_all_entries_is_noticed(conditional, single_update, monkeypatch):
+    """A broken twin: entries have the right laws, from one gamma variate."""
+    draw, names = hyperparameters_module._CONJUGATE_DRAWS["gamma"]
+
+    def shared(rng, theta, a, b, exponent, power, rate):
+        one = pt.ones(1)
+        rng, unit = draw(rng, theta[:1], a[:1], one, exponent, power[:1], 0.0 * one)
+        return rng, unit[0] * (b + rate) ** (1.0 / exponent)
+
+    monkeypatch.setitem(hyperparameters_module._CONJUGATE_DRAWS, "gamma", (shared, names))
+    monkeypatch.setitem(VECTORS, "shared", variances(alpha=[3, 2], beta=[2, 2]))
+    _, after = after_vector_update("shared", conditional, single_update, seed=74)
+    p_values = [kstest(uniform, "uniform").pvalue for uniform in after]
+    assert min(p_values[:2]) > FALSE_ALARM and p_values[2] < FALSE_ALARM / (3 * len(VECTORS))
+
+
+@pytest.mark.parametrize("build", ["switch", "arithmetic"])
+def test_indicators_are_drawn_with_their_odds(build, conditional, single_update):
+    """Exact Bernoulli draws, whatever the present values are."""
+    with pm.Model() as model:
+        s = pm.Bernoulli("s", [0.2, 0.6], shape=2)
+        scale = pt.switch(s, 2.0, 0.5) if build == "switch" else 0.5 + 1.5 * s
+        pm.Normal("y", X @ pm.Normal("b", 0, scale, shape=2), 1.0, observed=Y)
+    [hyper] = (machine := explain(model)).hyperparameters
+    point = model.initial_point()
+    update = single_update(machine, update_hyperparameter, hyper.name, BLOCK, point)
+    rng = np.random.default_rng(75)
+    drawn = np.array([update(rng, rng.integers(0, 2, size=2)) for _ in range(DRAWS)])
+    density = norm.pdf(BLOCK["b"], scale=np.array([[0.5], [2.0]])) * [[0.8, 0.4], [0.2, 0.6]]
+    probability = density[1] / density.sum(axis=0)
+    for entry in (0, 1):
+        found = binomtest(int(drawn[:, entry].sum()), DRAWS, probability[entry])
+        assert found.pvalue > FALSE_ALARM / 4
