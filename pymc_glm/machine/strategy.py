@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pymc_glm.machine.hyperparameter import Hyperparameter
 from pymc_glm.machine.machine import LatentMachine
 
@@ -60,9 +62,17 @@ def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -
 def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     """Whether a move without the block is worth its factorisations."""
     is_binary = hyper.rowwise is not None and hyper.rowwise.is_binary
-    if machine.plan.operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
+    operations = machine.plan.operations + _assembly(machine, hyper)
+    if operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
         return False
     return is_binary or not _is_well_known(machine, hyper)
+
+
+def _assembly(machine: LatentMachine, hyper: Hyperparameter) -> float:
+    """Operations that multiply out the maps that depend on other variables, at each step."""
+    maps = [machine.factors[index].linear_map for index in hyper.factors]
+    per_row = [np.bincount(one.rows).astype(float) for one in maps if not one.is_constant]
+    return sum(float(np.sum(count * count)) for count in per_row)
 
 
 def _is_well_known(machine: LatentMachine, hyper: Hyperparameter) -> bool:
