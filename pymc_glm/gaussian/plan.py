@@ -27,11 +27,10 @@ STRUCTURES = ("diagonal", "chain", "banded", "arrow", "low rank", "dense")
 # A band is chosen where it takes this many times fewer operations than a dense factor.
 _BAND_GAIN = 4.0
 _LARGEST_DENSE = 8000
-# An envelope is chosen where it takes this many times fewer operations: its short sums of products
-# cost more for each than the long ones of a band or a dense factor.
-_ARROW_GAIN = 6.0
-# A small matrix in place of a large one is worth its detour where it takes this many times less.
-_LOW_RANK_GAIN = 2.0
+# An envelope or a small matrix is worth its detour where it takes this many times less.
+_DETOUR_GAIN = 2.0
+# What a draw by a small matrix costs besides its factorisation, in operations of a dense one.
+_LOW_RANK_OVERHEAD = 15_000.0
 # Numbers in a band: as many as in the largest dense matrix, 0.5 GB.
 _LARGEST_BAND = _LARGEST_DENSE**2
 
@@ -85,6 +84,7 @@ class _Pattern(NamedTuple):
     bandwidth: int
     full: bool
     data_rows: int | None
+    interactions: sp.coo_matrix | None = None
     envelope: Envelope | None = None
 
 
@@ -97,12 +97,12 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
     2. in the natural or the reverse Cuthill-McKee order only neighbours interact, all maps are
        constant, and each row has one entry or is ``a (x[i] - x[j])``: ``chain``, which never
        subtracts and so is accurate for precisions of any size;
-    3. with a few unknowns last that interact with many, rows stored from their first entry take
-       at least six times fewer operations than a band or a dense factor: ``arrow``;
-    4. a band takes at least four times fewer operations than a dense factor, or there are more
+    3. rows stored from their first entry, unknowns that interact with many last, take half the
+       time of a band or a dense factor at most: ``arrow``;
+    4. each unknown has a row of its own, the other rows are constant, and a matrix of their number
+       takes half that time at most: ``low rank``;
+    5. a band takes at least four times fewer operations than a dense factor, or there are more
        than 8000 unknowns: ``banded``, up to 64 million stored numbers;
-    5. every unknown has a row of its own, and the other rows are constant and few:
-       ``low rank``;
     6. otherwise ``dense``.
 
     Parameters
@@ -154,6 +154,8 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
             f"Got structure={structure!r}. Choose one of {', '.join(map(repr, STRUCTURES))}."
         )
     pattern = _find_pattern(maps)
+    if structure == "arrow" or (structure is None and _may_be_an_arrow(pattern)):
+        pattern = _with_envelope(pattern)
     chosen = structure if structure is not None else _choose(maps, pattern)
     _refuse_impossible(maps, pattern, chosen)
     natural = chosen in ("diagonal", "dense", "low rank")
@@ -192,15 +194,27 @@ def _find_pattern(maps: Sequence[LinearMap]) -> _Pattern:
     interactions = (stacked.T @ stacked).tocoo()
     bandwidth = _bandwidth(interactions, natural)
     if bandwidth <= 1:
-        return _Pattern(natural, bandwidth, full=False, data_rows=data_rows)
+        return _Pattern(natural, bandwidth, False, data_rows, interactions)
     order = reverse_cuthill_mckee(interactions.tocsr(), symmetric_mode=True)
     position = np.empty(n, dtype=np.int64)
     position[order] = natural
     reduced = _bandwidth(interactions, position)
-    envelope = find_envelope(interactions) if n <= _LARGEST_DENSE else None
     if reduced < bandwidth:
-        return _Pattern(position, reduced, False, data_rows, envelope)
-    return _Pattern(natural, bandwidth, False, data_rows, envelope)
+        return _Pattern(position, reduced, False, data_rows, interactions)
+    return _Pattern(natural, bandwidth, False, data_rows, interactions)
+
+
+def _may_be_an_arrow(pattern: _Pattern) -> bool:
+    """Whether it is worth looking: more than neighbours interact, but few pairs do."""
+    if pattern.interactions is None or pattern.bandwidth <= 1:
+        return False
+    return 2 * pattern.interactions.nnz <= pattern.position.size**2
+
+
+def _with_envelope(pattern: _Pattern) -> _Pattern:
+    if pattern.interactions is None:
+        return pattern
+    return pattern._replace(envelope=find_envelope(pattern.interactions))
 
 
 def has_single_entries(linear_map: LinearMap) -> bool:
@@ -243,12 +257,16 @@ def _choose(maps: Sequence[LinearMap], pattern: _Pattern) -> str:
     if pattern.bandwidth == 1 and all(map(_is_chain, maps)):
         return "chain"
     dense, banded = _dense_operations(n), _banded_operations(n, pattern.bandwidth)
+    detours = {}
     if pattern.envelope is not None:
-        if _ARROW_GAIN * pattern.envelope.operations <= min(dense, banded):
-            return "arrow"
+        detours["arrow"] = pattern.envelope.cost
     if pattern.data_rows is not None:
-        if _LOW_RANK_GAIN * _low_rank_operations(n, pattern.data_rows) <= min(dense, banded):
-            return "low rank"
+        small = _low_rank_operations(n, pattern.data_rows)
+        detours["low rank"] = small + _LOW_RANK_OVERHEAD
+    if detours:
+        cheapest = min(detours, key=detours.__getitem__)
+        if _DETOUR_GAIN * detours[cheapest] <= min(dense, _banded_cost(n, pattern.bandwidth)):
+            return cheapest
     gain = dense / banded
     return "banded" if gain >= _BAND_GAIN or n > _LARGEST_DENSE else "dense"
 
@@ -291,8 +309,9 @@ def _refuse_impossible(maps: Sequence[LinearMap], pattern: _Pattern, structure: 
         )
     if structure == "arrow" and pattern.envelope is None:
         raise ValueError(
-            f"The precision of the {n} unknowns has no envelope to speak of. structure='arrow' "
-            f"needs unknowns that do not all interact, and at most {_LARGEST_DENSE} of them."
+            f"The precision of the {n} unknowns, of bandwidth {bandwidth}, is no arrow. "
+            "structure='arrow' needs unknowns that do not all interact, and an envelope of at most "
+            "five million entries."
         )
     if structure == "dense" and n > _LARGEST_DENSE:
         raise RecognitionError(
@@ -321,6 +340,11 @@ def _dense_operations(n: int) -> float:
 
 def _banded_operations(n: int, bandwidth: int) -> float:
     return float(n * (bandwidth + 1) ** 2)
+
+
+def _banded_cost(n: int, bandwidth: int) -> float:
+    """Time of a banded factorisation, in operations of a dense one."""
+    return n * (150.0 + 2.2 * (bandwidth + 1) ** 2)
 
 
 def _reason(pattern: _Pattern, structure: str, asked: bool) -> str:

@@ -32,6 +32,29 @@ def grid(side):
     return sp.vstack([sp.kron(walk, identity), sp.kron(identity, walk)])
 
 
+def effects(groups, shared, rows=900):
+    """Two effects of each group, and coefficients that all rows share."""
+    rng = np.random.default_rng(2)
+    group = sp.csr_matrix((np.ones(rows), (np.arange(rows), np.arange(rows) % groups)))
+    slopes = sp.diags(rng.normal(size=rows)) @ group
+    return sp.hstack([group, slopes, rng.normal(size=(rows, shared))])
+
+
+def crossed(first, second):
+    """Every effect of one kind with every effect of the other."""
+    one = sp.kron(sp.identity(first), np.ones((second, 1)))
+    return sp.hstack([one, sp.kron(np.ones((first, 1)), sp.identity(second))])
+
+
+def regression_on_a_band(n, coefficients):
+    """Second differences, and data that see the level and coefficients."""
+    x = np.random.default_rng(3).normal(size=(n, coefficients))
+    return [
+        sp.hstack([differences(n, 2), sp.csr_matrix((n - 2, coefficients))]),
+        sp.hstack([sp.identity(n), x]),
+    ]
+
+
 SHUFFLE = np.random.default_rng(1).permutation(30)
 
 CASES = {
@@ -51,8 +74,46 @@ CASES = {
     "regression": ([np.ones((50, 30)), np.eye(30)], "dense", 29),
     "one full row": ([np.ones((1, 30)), differences(30)], "dense", 29),
     "two coefficients": ([np.ones((50, 2)), np.eye(2)], "dense", 1),
+    "few unknowns, fewer rows": ([np.ones((2, 12)), np.eye(12)], "dense", 11),
     "wide": ([np.ones((2, 3000)), np.eye(3000)], "low rank", 2999),
 }
+
+
+ARROWS = {
+    "groups": ([effects(85, 4), np.eye(174)], "arrow"),
+    "few groups": ([effects(8, 2), np.eye(18)], "dense"),
+    "regression on a band": ([*regression_on_a_band(300, 5), np.eye(305)], "arrow"),
+    "crossed, uneven": ([crossed(300, 10), np.eye(310)], "arrow"),
+    "crossed, even": ([crossed(60, 60), np.eye(120)], "dense"),
+    "many groups": ([effects(5000, 3, 20_000), sp.identity(10_003)], "arrow"),
+}
+
+
+@pytest.mark.parametrize("case", ARROWS)
+def test_unknowns_that_interact_with_many(case):
+    """An envelope where it pays, and the symbolic maps it can hold as well."""
+    matrices, structure = ARROWS[case]
+    maps = [of(matrix) for matrix in matrices]
+    plan = plan_gaussian(maps)
+    assert plan.structure == structure
+    assert plan.reason.startswith(f"{structure}: {plan.size} unknowns")
+    assert sorted(plan.position) == list(range(plan.size))
+    symbolic = [one._replace(values=pt.vector()) for one in maps]
+    assert plan_gaussian(symbolic).structure == structure
+
+
+def test_operations_of_an_arrow():
+    """Counted, and said: unknowns of the groups alone first, those that all rows share last."""
+    plan = plan_gaussian([of(matrix) for matrix in ARROWS["groups"][0]])
+    lengths = np.diff(plan.starts)
+    np.testing.assert_array_equal(lengths, [1, 2] * 85 + [171, 172, 173, 174])
+    first = np.arange(174) - lengths + 1
+    counted = sum(
+        1 + max(j - max(first[i], first[j]), 0) for i in range(174) for j in range(first[i], i + 1)
+    )
+    assert plan.operations == counted
+    assert f"about {counted:,} operations per draw against 1,756,008 if dense" in plan.reason
+    assert set(plan.position[-4:]) == {170, 171, 172, 173}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -79,7 +140,7 @@ def test_a_symbolic_map_is_no_chain():
     assert plan.structure == "banded"
 
 
-@pytest.mark.parametrize("structure", ["banded", "dense"])
+@pytest.mark.parametrize("structure", ["banded", "arrow", "dense"])
 def test_override(structure):
     """A more general structure represents a chain as well."""
     plan = plan_gaussian([of(differences(30)), of(np.eye(30))], structure)
@@ -93,6 +154,8 @@ def test_override(structure):
         ([differences(9)], "diagonal", "9 unknowns is not diagonal"),
         ([differences(9, 2)], "chain", "9 unknowns, of bandwidth 2, is not that of a chain"),
         ([abs(differences(9))], "chain", "9 unknowns, of bandwidth 1, is not that of a chain"),
+        ([np.ones((1, 9))], "arrow", "9 unknowns, of bandwidth 8, is no arrow"),
+        ([differences(9)], "low rank", "9 unknowns is not diagonal plus a few constant rows"),
         ([np.eye(9)], "sparse", "Got structure='sparse'"),
         ([np.eye(9), np.eye(8)], None, r"have \[8, 9\] unknowns"),
         ([], None, "Got 0 linear maps"),
