@@ -16,14 +16,16 @@ import json
 import math
 import sys
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 
-from models import BENCHMARKS
+from models import build
 from samplers import BUDGETS, sampler_named
+from xarray import DataTree
 
 import pymc_glm
 
@@ -46,6 +48,7 @@ TABLE_COLUMNS = [
     "min_ess_block_per_s",
     "max_rhat",
     "agreement_z",
+    "unadjusted",
     "worst",
 ]
 
@@ -59,16 +62,22 @@ class Results(NamedTuple):
         The model.
     reference : str or None
         The sampler that ``agreement_z`` refers to.
+    variables : list of str
+        What the figures are about: the free variables, or else those that all samplers have.
     samplers : dict of str to dict
         The figures of every sampler that ran, explained in the README. NaN and infinity
         are None.
+    notes : dict of str to str
+        What a sampler did otherwise than the others.
     skipped, failed : dict of str to str
         Why a sampler did not run, or did not return.
     """
 
     benchmark: str
     reference: str | None
+    variables: list[str]
     samplers: dict[str, dict[str, object]]
+    notes: dict[str, str]
     skipped: dict[str, str]
     failed: dict[str, str]
 
@@ -87,7 +96,7 @@ def measure(
     Parameters
     ----------
     benchmark : str
-        A key of `models.BENCHMARKS`.
+        A name that `models.build` knows.
     samplers : sequence of str
         Keys of `samplers.BUDGETS`.
     draws, tune : int, optional
@@ -101,7 +110,7 @@ def measure(
     -------
     results : Results
     """
-    model = BENCHMARKS[benchmark]()
+    model = build(benchmark)
     block = {variable.rv_name for variable in pymc_glm.explain(model).block}
     cores = min(chains, available_cores())
     trees, timings, skipped, failed = {}, {}, {}, {}
@@ -118,23 +127,35 @@ def measure(
         )
         try:
             outcome = run(name, sampler, model, budget, seed_of(name, seed), False)
+        except NotImplementedError as error:
+            skipped[name] = str(error)
+            continue
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {error}"
             continue
         trees[name], timings[name] = outcome.tree, outcome.timing
     if not trees:
-        return Results(benchmark, None, {}, skipped, failed)
-    free = [variable.name for variable in model.free_RVs]
-    comparison = Comparison(trees, var_names=free, timings=timings, failures=failed)
+        return Results(benchmark, None, [], {}, {}, skipped, failed)
+    variables = _comparable(model, trees)
+    comparison = Comparison(trees, var_names=variables, timings=timings, failures=failed)
     reference = "gibbs" if "gibbs" in trees else comparison.differences.reference
-    figures = _figures(comparison, block, reference)
+    notes = {name: tree["posterior"].attrs.get("note", "") for name, tree in trees.items()}
+    notes = {name: note for name, note in notes.items() if note}
+    # Deterministics of the block stand in for it where a sampler knows nothing else.
+    block = block & set(variables) or set(variables) - {rv.name for rv in model.free_RVs}
+    figures = _figures(comparison, block, reference, notes)
     figures = {name: _finite(values) for name, values in figures.items()}
-    return Results(benchmark, reference, figures, skipped, failed)
+    return Results(benchmark, reference, variables, figures, notes, skipped, failed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table of one benchmark; the exit status is 1 if a sampler failed."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        build(options.benchmark)
+    except ValueError as error:
+        parser.error(str(error))
     results = measure(
         options.benchmark,
         options.samplers,
@@ -143,28 +164,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chains=options.chains,
         seed=options.seed,
     )
-    for kind, reasons in (("skipped", results.skipped), ("failed", results.failed)):
+    reasons_by_kind = {"ran": results.notes, "skipped": results.skipped, "failed": results.failed}
+    for kind, reasons in reasons_by_kind.items():
         for name, reason in reasons.items():
             print(f"{name} {kind}: {reason}", file=sys.stderr)
     if results.samplers:
         table = pd.DataFrame.from_dict(results.samplers, orient="index")[TABLE_COLUMNS]
         with pd.option_context("display.precision", 4):
             print(f"{options.benchmark}, differences from {results.reference}")
+            print(f"over {', '.join(results.variables)}")
             print(table.T.to_string())
     if options.json:
         print(json.dumps(results._asdict(), allow_nan=False))
     return 1 if results.failed else 0
 
 
-def _figures(comparison: Comparison, block: set[str], reference: str) -> dict:
-    """The figures of every sampler: those of `Comparison.metrics`, and what a benchmark adds."""
+def _comparable(model: pm.Model, trees: Mapping[str, DataTree]) -> list[str]:
+    """Free variables, or else everything that all samplers have draws of."""
+    free = [variable.name for variable in model.free_RVs]
+    held = [set(tree["posterior"].data_vars) for tree in trees.values()]
+    if all(names.issuperset(free) for names in held):
+        return free
+    return [rv.name for rv in model.unobserved_RVs if all(rv.name in names for names in held)]
+
+
+def _figures(
+    comparison: Comparison, block: set[str], reference: str, strangers: Collection[str]
+) -> dict:
+    """The figures of every sampler: those of `Comparison.metrics`, and what a benchmark adds.
+
+    Strangers draw from another posterior; they have nothing to agree about.
+    """
     variable_of = _variable_of_each_label(comparison)
     in_block = np.isin(variable_of, sorted(block))
     z = {name: _largest_mean_difference(comparison, name, reference) for name in comparison}
+    z |= dict.fromkeys(strangers, float("nan"))
     others = [
         value
         for name, value in z.items()
-        if name != reference and comparison.summaries[name].converged
+        if name != reference
+        and name not in strangers
+        and comparison.summaries[name].converged
+        and not comparison.summaries[name].unadjusted
     ]
     z[reference] = max(others, default=float("nan"))
     figures = {}
@@ -210,7 +251,7 @@ def _finite(value: object) -> object:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("benchmark", choices=sorted(BENCHMARKS))
+    parser.add_argument("benchmark", help="a name that models.build knows")
     parser.add_argument(
         "--samplers",
         type=_samplers,

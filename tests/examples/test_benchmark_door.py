@@ -6,6 +6,7 @@ import sys
 
 from pathlib import Path
 
+import bridge
 import first_draw
 import numpy as np
 import pymc as pm
@@ -16,7 +17,7 @@ import samplers
 from models import BENCHMARKS
 from xarray import Dataset, DataTree
 
-from pymc_glm.compare import compare
+from pymc_glm.compare import compare, runners
 
 SEED = 20264
 SCRIPT = Path(run.__file__)
@@ -37,6 +38,7 @@ KEYS = {
     "min_ess_bulk",
     "min_ess_per_s",
     "sample_s",
+    "unadjusted",
     "warmup_s",
     "worst",
 }
@@ -50,7 +52,8 @@ def test_last_line_is_json(capsys):
     assert "min_ess_per_s" in table
     assert results["benchmark"] == "eight_schools"
     assert results["reference"] == "gibbs"
-    assert results["skipped"] == results["failed"] == {}
+    assert results["variables"] == ["mu", "tau", "theta"]
+    assert results["notes"] == results["skipped"] == results["failed"] == {}
     figures = results["samplers"]["gibbs"]
     assert set(figures) == KEYS
     assert (figures["draws"], figures["chains"]) == (400, 2)
@@ -66,13 +69,13 @@ def test_last_line_is_json(capsys):
     assert figures["worst"] == "tau" or per_draw["tau"] > figures["ess_per_draw"]
 
 
-def exact(shift, wandering=False):
+def exact(shift, wandering=False, attrs=None, names=("mu", "tau", "theta")):
     """Draws under the names of the centred eight schools that know nothing of their model."""
 
     def sampler(*, model, draws, tune, chains, cores, random_seed, progressbar):
         rng = np.random.default_rng(random_seed)
         accumulate = np.cumsum if wandering else lambda steps, axis: steps
-        shapes = {"mu": (), "tau": (), "theta": (8,)}
+        shapes = {name: (8,) if name == "theta" else () for name in names}
         variables = {
             name: (
                 ("chain", "draw", *(["school"] if shape else [])),
@@ -80,7 +83,7 @@ def exact(shift, wandering=False):
             )
             for name, shape in shapes.items()
         }
-        return DataTree.from_dict({"posterior": Dataset(variables)})
+        return DataTree.from_dict({"posterior": Dataset(variables, attrs=attrs)})
 
     return sampler
 
@@ -109,6 +112,51 @@ def test_agreement_counts_standard_errors_from_gibbs(monkeypatch):
     assert z["gibbs"] == z["mala"]
 
 
+def test_bias_and_other_posteriors_do_not_accuse_the_reference(monkeypatch, capsys):
+    stand_ins = {
+        "gibbs": exact(0.0),
+        "nuts": exact(0.0),
+        "bayesbridge": exact(1.0, attrs={"note": "another prior"}, names=("mu", "theta")),
+        "mclmc": exact(1.0, attrs={"unadjusted": 1}),
+    }
+    results = measured(monkeypatch, stand_ins, seed=SEED)
+    # What one sampler has no draws of is left out for all.
+    assert results.variables == ["mu", "theta"]
+    z = {name: figures["agreement_z"] for name, figures in results.samplers.items()}
+    assert z["bayesbridge"] is None
+    assert z["mclmc"] == pytest.approx(np.sqrt(500), abs=5)
+    assert z["gibbs"] == z["nuts"] < 5.0
+    assert results.samplers["mclmc"]["unadjusted"]
+    assert results.notes == {"bayesbridge": "another prior"}
+    arguments = ["--samplers", "gibbs,bayesbridge", "--draws", "50", "--tune", "0"]
+    run.main(["eight_schools", *arguments])
+    assert "bayesbridge ran: another prior" in capsys.readouterr().err
+
+
+def test_inapplicable_sampler_is_skipped(monkeypatch):
+    results = measured(monkeypatch, {"bayesbridge": bridge.bayesbridge, "gibbs": exact(0.0)})
+    assert list(results.samplers) == ["gibbs"]
+    assert "no model with the variables mu, tau, theta" in results.skipped["bayesbridge"]
+
+
+def test_bayesbridge_without_uv_is_skipped(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(bridge, "_uv", lambda: [str(tmp_path / "uv")])
+    with pytest.raises(
+        ImportError, match=r"cannot be made: .*No such file.*\. It takes uv, Python"
+    ):
+        samplers.sampler_named("bayesbridge")
+    assert not bridge.environment().exists()
+
+
+def test_bayesbridge_is_given_the_regression():
+    for name, p in (("lasso_diabetes", 10), ("horseshoe_diabetes64", 64)):
+        prior, X, y = bridge._regression(BENCHMARKS[name]())
+        assert (X.shape, y.shape) == ((442, p), (442,))
+        assert prior.exponent == (1.0 if name.startswith("lasso") else 0.5)
+        np.testing.assert_allclose(X.mean(0), 0.0, atol=1e-12)
+
+
 def test_json_has_no_nan(monkeypatch, capsys):
     def frozen(*, random_seed, **budget):
         return exact(0.0)(random_seed=random_seed, **budget) * 0.0 + float(random_seed)
@@ -133,10 +181,10 @@ def test_failure_is_reported_and_the_others_run(monkeypatch, capsys):
 
 
 def test_missing_package_is_skipped(monkeypatch, capsys):
-    monkeypatch.setattr(samplers, "find_spec", lambda package: None)
+    monkeypatch.setattr(runners, "find_spec", lambda package: None)
     assert run.main(["eight_schools", "--samplers", "mclmc", "--json"]) == 0
     printed = capsys.readouterr()
-    assert "mclmc skipped: Sampler 'mclmc' needs blackjax and jax" in printed.err
+    assert "mclmc skipped: Sampler 'mclmc' needs the packages blackjax and jax" in printed.err
     assert json.loads(printed.out)["samplers"] == {}
 
 
@@ -146,7 +194,7 @@ def test_unknown_names_are_refused(capsys):
     assert "There is no sampler called 'slice'" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run.main(["nine_schools"])
-    assert "invalid choice: 'nine_schools'" in capsys.readouterr().err
+    assert "There is no benchmark called 'nine_schools'" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -159,6 +207,20 @@ def test_low_rank_nutpie_runs_from_the_command_line():
     assert figures["nutpie_low_rank"]["draws"] == 1000
     assert figures["nutpie_low_rank"]["warmup_s"] > 0.0
     assert figures["gibbs"]["agreement_z"] < AGREEMENT_BOUND + 1.0
+
+
+@pytest.mark.slow
+def test_bayesbridge_draws_from_the_same_lasso():
+    try:
+        samplers.sampler_named("bayesbridge")
+    except ImportError as error:
+        pytest.skip(str(error))
+    results = run.measure("lasso_diabetes", ["gibbs", "bayesbridge"], draws=4000, seed=SEED)
+    assert results.variables == ["log_sigma", "kappa", "beta"]
+    figures = results.samplers["bayesbridge"]
+    assert figures["converged"]
+    assert figures["agreement_z"] < AGREEMENT_BOUND
+    assert 0.0 < figures["warmup_s"] < figures["sample_s"]
 
 
 @pytest.mark.slow
@@ -185,12 +247,16 @@ def nutpie_at(target_accept):
     return sampler
 
 
+# NUTS misses necks of the centred horseshoe's funnels and modes of the mixture at any step size.
+BEYOND_NUTS = {"horseshoe_diabetes10", "horseshoe_diabetes64", "horseshoe_pn", "spike_slab"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in BEYOND_NUTS])
 def test_gibbs_agrees_with_nuts(name):
     pytest.importorskip("nutpie")
     # The neck of the centred funnel takes shorter steps.
-    nuts = nutpie_at(0.99 if name == "eight_schools" else 0.8)
+    nuts = nutpie_at(0.99 if name in ("eight_schools", "radon") else 0.8)
     samplers = {"gibbs": "gibbs", "nuts": nuts}
     result = compare(
         BENCHMARKS[name](), samplers, draws=2000, tune=1000, random_seed=SEED, progressbar=False

@@ -40,6 +40,8 @@ EXPECTED = [
 ]
 
 
+# PyMC's starting point of a Cholesky factor looks for a BLAS, and warns if there is none to link.
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning")
 @pytest.mark.parametrize(("name", "block", "hyperparameters"), EXPECTED)
 def test_recognised_without_guests(name, block, hyperparameters):
     machine = pymc_glm.explain(BENCHMARKS[name]())
