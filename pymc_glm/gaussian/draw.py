@@ -16,8 +16,9 @@ from pymc_glm.ops import KernelOp
 
 __all__ = ["draw_gaussian", "kernel_structure"]
 
-# Up to this many unknowns a plain loop beats the fixed cost of a LAPACK call.
-_SMALL_DENSE = 64
+# Up to this many unknowns our own loop is no slower than LAPACK on one core; on several busy ones
+# LAPACK takes many times longer, because its threads wait for each other.
+_SMALL_DENSE = 200
 
 
 def draw_gaussian(
