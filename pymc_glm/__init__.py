@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pymc_glm.version import __version__
 
 if TYPE_CHECKING:
-    from pymc_glm.compare import Comparison, compare
+    from pymc_glm.compare import Advice, Comparison, advise, compare
     from pymc_glm.declare import expert
     from pymc_glm.exceptions import (
         GaussianLatentMachineError,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MALA",
+    "Advice",
     "Comparison",
     "GaussianLatentGibbs",
     "GaussianLatentMachineError",
@@ -34,6 +35,7 @@ __all__ = [
     "RecognitionError",
     "SamplingError",
     "__version__",
+    "advise",
     "compare",
     "expert",
     "explain",
@@ -43,7 +45,9 @@ __all__ = [
 _HOMES = {
     "MALA": "step_methods",
     "GaussianLatentGibbs": "step_methods",
+    "Advice": "compare",
     "Comparison": "compare",
+    "advise": "compare",
     "compare": "compare",
     "GaussianLatentMachineError": "exceptions",
     "ImproperPosteriorError": "exceptions",

@@ -4,9 +4,10 @@ import sys
 
 from types import ModuleType
 
+from pymc_glm.compare.advice import Advice, advise
 from pymc_glm.compare.comparison import Comparison, compare
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Advice", "Comparison", "advise", "compare"]
 
 
 class _CallableModule(ModuleType):

@@ -50,4 +50,4 @@ def figure(value: float) -> str:
     """Show a number with three significant digits, never in exponent notation."""
     if value >= 100.0:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1e-3 or value == 0.0 else f"{value:.4f}"
+    return f"{value:.3g}" if value >= 1e-3 or value == 0.0 else "<0.001"

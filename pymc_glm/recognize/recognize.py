@@ -63,6 +63,10 @@ def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentM
     RecognitionError
         If no variable can be in a Gaussian block; the message says why for each.
 
+    See Also
+    --------
+    pymc_glm.advise : measure in a short pilot whether this sampler or NUTS is the better choice.
+
     Examples
     --------
     A regression with a Laplace prior::
