@@ -55,6 +55,8 @@ def draw_gaussian(
        doi:10.1111/1467-9868.00288.
     .. [2] W. K. Grassmann, M. I. Taksar and D. P. Heyman (1985), "Regenerative analysis and
        steady state distributions for Markov chains", doi:10.1287/opre.33.5.1107.
+    .. [3] A. Bhattacharya, A. Chakraborty and B. K. Mallick (2016), "Fast sampling with Gaussian
+       scale mixture priors in high-dimensional regression", doi:10.1093/biomet/asw042.
 
     Examples
     --------

@@ -39,7 +39,8 @@ class Rows(NamedTuple):
     information : TensorVariable or None, shape (m,)
         eta, precision times location of each response; None where the location is zero.
     multiple : TensorVariable or None, shape ()
-        A positive number that the precision of all rows is to be multiplied by.
+        A positive number that the precision of all rows is to be multiplied by; the information
+        stays as it is.
     """
 
     linear_map: LinearMap
