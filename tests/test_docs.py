@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted((ROOT / "pymc_glm").rglob("*.py"))
 # Examples that take more than a few seconds; they run with -m slow.
-LONG = re.compile(r"pm\.sample\(|\bcompare\(|run_demo\(|\bmain\(|Comparison\(|pymc_glm\.sample\(")
+LONG = re.compile(
+    r"pm\.sample\(|\b(compare|advise|main)\(|run_demo\(|Comparison\(|pymc_glm\.sample\("
+)
 # One that samples runs by default.
 ALWAYS = {"README.md"}
 
