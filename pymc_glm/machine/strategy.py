@@ -62,6 +62,9 @@ def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -
 def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     """Whether a move without the block is worth its factorisations."""
     is_binary = hyper.rowwise is not None and hyper.rowwise.is_binary
+    if machine.plan.structure == "low rank":
+        # All scales share the costly product, where they multiply whole factors.
+        return len(hyper.scales) == len(hyper.factors)
     operations = machine.plan.operations + _assembly(machine, hyper)
     if operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
         return False

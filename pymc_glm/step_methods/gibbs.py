@@ -144,11 +144,13 @@ class GaussianLatentGibbs(BlockedStep):
 
     def _warm_up(self, point: dict[str, np.ndarray]) -> None:
         """Compile now, so that no chain pays for it and forked workers inherit it."""
-        self._sweep(point, np.random.default_rng(0))
+        self._first_sweep(point, np.random.default_rng(0))
+        self._has_moved = False
 
     def setup_chain(self, rng: np.random.Generator, tune: int, draws: int) -> None:
         """Take the chain's generator; there is nothing else to reset."""
         super().setup_chain(rng, tune, draws)
+        self._has_moved = False
         for variable, fingerprint in self._data.items():
             if _fingerprint(variable) != fingerprint:
                 raise InvalidDataError(
@@ -172,10 +174,28 @@ class GaussianLatentGibbs(BlockedStep):
             One dict of sampler stats.
         """
         began = time.perf_counter()
-        updated = self._sweep(point, self.rng)
+        sweep = self._sweep if self._has_moved else self._first_sweep
+        updated = sweep(point, self.rng)
         moved = point.copy()
         moved.update(updated)
         return moved, [{"sweep_time": time.perf_counter() - began}]
+
+    def _first_sweep(self, point: dict[str, np.ndarray], rng: np.random.Generator) -> dict:
+        """A sweep from where PyMC starts a chain, which may have no scale to speak of.
+
+        At a level of zero all increments are zero, and their scale would be drawn as zero too. No
+        chain gets to such a point, so leaving it in any way leaves the posterior invariant.
+        """
+        try:
+            updated = self._sweep(point, rng)
+        except ArithmeticError:
+            away = {
+                variable.name: point[variable.name] + rng.standard_normal(variable.shape)
+                for variable in self.machine.block
+            }
+            updated = self._sweep(point | away, rng)
+        self._has_moved = True
+        return updated
 
     def _sweep(self, point: dict[str, np.ndarray], rng: np.random.Generator) -> dict:
         machine = self.machine

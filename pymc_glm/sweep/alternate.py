@@ -36,7 +36,7 @@ def draw_alternate(state: SweepState, machine: LatentMachine, alternate: Alterna
     x = flat[0] if len(flat) == 1 else pt.concatenate(flat)
     values = state.values | block_values(machine.block, state.x, machine.plan.position)
     inner = SweepState(factors, state.rng, x[np.argsort(position)], values)
-    rows = current_rows(inner, draw_latents(inner, alternate.plan, ()))
+    rows = current_rows(inner, alternate.plan, draw_latents(inner, alternate.plan, ()))
     state.rng, drawn = draw_gaussian(inner.rng, alternate.plan, rows)
     for value, part in block_values(alternate.block, drawn, position).items():
         state.set_value(value, part)

@@ -91,7 +91,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     latent_rows = draw_latents(state, machine.plan, rescaled)
     for hyper in collapsed:
         update_without_block(state, machine.plan, latent_rows, hyper)
-    rows = current_rows(state, latent_rows)
+    rows = current_rows(state, machine.plan, latent_rows)
     _set_explicit_latents(state, machine, latent_rows, rows)
     state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows)
     state.set_block(drawn)
@@ -160,7 +160,7 @@ def _set_explicit_latents(
     """Values of the model's variables that are latents, from the precisions drawn."""
     by_index = {one.factor: row for one, row in zip(latent_rows, rows, strict=True)}
     for latent in machine.latents:
-        precision = by_index[latent.factor].precision
+        precision = by_index[latent.factor].multiplied().precision
         base = state.at_current(latent.base)
         value = _explicit(precision, base, pt.constant(latent.order), pt.constant(latent.power))
         state.set_value(latent.value, value.reshape(latent.shape))

@@ -11,7 +11,7 @@ and the latents are those of the same sweep, not drawn in between.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -22,7 +22,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
 from pymc_glm.machine import Hyperparameter
 from pymc_glm.ops import KernelOp
-from pymc_glm.sweep.hyperparameters import draw_conjugate, first_entry, slice_width
+from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import flip_update, slice_update
 
@@ -58,13 +58,17 @@ class LatentRows(NamedTuple):
     information: TensorVariable | None
 
 
-def current_rows(state: SweepState, latent_rows: Sequence[LatentRows]) -> list[Rows]:
+def current_rows(
+    state: SweepState, plan: GaussianPlan, latent_rows: Sequence[LatentRows]
+) -> list[Rows]:
     """The rows of the Gaussian draw at the current values of all scales.
 
     Parameters
     ----------
     state : SweepState
         The current values.
+    plan : GaussianPlan
+        Order and structure of the block's precision.
     latent_rows : sequence of LatentRows
         All factors that involve the block.
 
@@ -72,7 +76,12 @@ def current_rows(state: SweepState, latent_rows: Sequence[LatentRows]) -> list[R
     -------
     rows : list of Rows
     """
-    return [_rows(state, one, {}) for one in latent_rows]
+    return [_rows(state, one, {}, _keeps_scales_apart(plan)) for one in latent_rows]
+
+
+def _keeps_scales_apart(plan: GaussianPlan) -> bool:
+    """Whether a product of the rows is worth sharing between scales: the Gram matrix."""
+    return plan.structure == "low rank"
 
 
 def update_without_block(
@@ -103,8 +112,7 @@ def update_without_block(
     touched = set(hyper.factors)
     # What the proposal does not change comes first, to be assembled once.
     ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
-    alike = {d.factor for d in hyper.scales} if plan.structure == "low rank" else set()
-    rows = [_rows(state, one, changed, alike) for one in ordered]
+    rows = [_rows(state, one, changed, _keeps_scales_apart(plan)) for one in ordered]
     target = state.substituted(hyper.log_prior, changed) + log_marginal(plan, rows)
     for one, row in zip(ordered, rows, strict=True):
         if one.factor in touched:
@@ -119,7 +127,9 @@ def update_without_block(
     if hyper.rowwise is not None and hyper.rowwise.is_binary:
         state.rng, updated = flip_update(state.rng, current, proposal, target)
     else:
-        width = slice_width(state, hyper)
+        # What the block takes up of the data says nothing about its scales.
+        total = sum(factor.responses for factor in state.factors)
+        width = slice_width(state, hyper, most=max(total - plan.size, 1))
         state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
 
@@ -128,12 +138,12 @@ def _residual_sum(
     state: SweepState, plan: GaussianPlan, latent_rows: Sequence[LatentRows]
 ) -> TensorVariable:
     """Half the weighted squares that the best block leaves of all responses."""
-    rows = current_rows(state, latent_rows)
+    rows = current_rows(state, plan, latent_rows)
     centred = [row._replace(offset=np.zeros(row.linear_map.shape[0])) for row in rows]
     total = log_marginal(plan, centred) - log_marginal(plan, rows)
     for row in rows:
         if not (isinstance(row.offset, np.ndarray) and not np.any(row.offset)):
-            total = total + _half_squares(row.precision, pt.as_tensor(row.offset))
+            total = total + _weighted_squares(row)
     return total
 
 
@@ -141,18 +151,16 @@ def _rows(
     state: SweepState,
     one: LatentRows,
     changed: dict[TensorVariable, TensorVariable],
-    alike: Collection[int] = (),
+    apart: bool,
 ) -> Rows:
     factor = state.factors[one.factor]
     precision, multiple = one.precision, None
     if one.relative is not None:
         scale = state.parameters(factor, changed)["scale"]
-        if one.factor in alike:
-            # One number for all rows: what it multiplies need not be computed again.
-            now = state.parameters(factor)["scale"]
-            multiple = (first_entry(now) / first_entry(scale)) ** 2
-            scale = now
-        precision = _divided(one.relative, scale)
+        if apart and scale.type.ndim == 0:
+            precision, multiple = one.relative, scale**-2
+        else:
+            precision = _divided(one.relative, scale)
     assert precision is not None
     return Rows(
         state.linear_map(factor, changed),
@@ -183,5 +191,10 @@ def _normalizer(
     offset = row.offset
     if isinstance(offset, np.ndarray) and not np.any(offset):
         return total
-    half_squares = _half_squares(row.precision, pt.as_tensor(offset))
-    return total - (half_squares if row.multiple is None else row.multiple * half_squares)
+    return total - _weighted_squares(row)
+
+
+def _weighted_squares(row: Rows) -> TensorVariable:
+    """Half the sum of precision times squared offset."""
+    total = cast(TensorVariable, _half_squares(row.precision, pt.as_tensor(row.offset)))
+    return total if row.multiple is None else row.multiple * total

@@ -152,15 +152,29 @@ def _scale_term(
     return -factor.responses * log_ratio - decay
 
 
-def slice_width(state: SweepState, hyper: Hyperparameter) -> float:
+def slice_width(state: SweepState, hyper: Hyperparameter, most: int | None = None) -> float:
     """First width of the interval of a slice move, on the scale of the value variable.
 
     A few standard deviations of the logarithm of a scale with m responses, whose information is
     at most 2 m; one for anything else.
+
+    Parameters
+    ----------
+    state : SweepState
+        The current values.
+    hyper : Hyperparameter
+        The scale.
+    most : int, optional
+        Largest m to assume.
+
+    Returns
+    -------
+    width : float
     """
     if not hyper.scales or len(hyper.scales) < len(hyper.factors):
         return WIDTH
     responses = sum(state.factors[index].responses for index in hyper.factors)
+    responses = responses if most is None else min(responses, most)
     return float(np.clip(4.0 / np.sqrt(2.0 * responses), 0.1, WIDTH))
 
 
