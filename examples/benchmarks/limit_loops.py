@@ -12,7 +12,15 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["horseshoe", "lasso", "solve_with_noise", "total_variation"]
+from pymc_glm.families.horseshoe_kernels import horseshoe_log_density_sum
+
+__all__ = [
+    "horseshoe",
+    "horseshoe_by_latents",
+    "lasso",
+    "solve_with_noise",
+    "total_variation",
+]
 
 # Sums may be split over vector registers; nothing else is relaxed.
 fast = numba.njit(fastmath={"reassoc", "contract"}, nogil=True)
@@ -143,8 +151,97 @@ def lasso(rng, gram, xty, yty, n, beta, scales, betas, all_scales):
 
 
 @fast
+def log_prior_of_scale(log_scale, terms, scale):
+    """Log density of coefficients under a horseshoe of scale exp(log_scale)."""
+    scale[0] = math.exp(log_scale)
+    return horseshoe_log_density_sum(terms, scale)
+
+
+@fast
 def horseshoe(rng, gram, xty, yty, n, beta, scales, betas, all_scales):
-    """Horseshoe regression with local scales drawn exactly given the coefficients.
+    """Horseshoe regression with scales updated with the local ones integrated out.
+
+    The parameters are those of `lasso`; the scales are sigma (flat in the logarithm) and tau
+    (half-Cauchy), each moved by slice sampling (Neal, 2003) in its logarithm.
+    """
+    p = beta.size
+    q, h, noise = np.empty((p, p)), np.empty(p), np.empty(p)
+    terms, scale = np.empty((2, p)), np.empty(1)
+    log_sigma, log_tau = math.log(scales[0]), math.log(scales[1])
+    widths = 4.0 / math.sqrt(2.0 * (n + p)), min(4.0 / math.sqrt(2.0 * p), 1.0)
+    for draw in range(betas.shape[0]):
+        rss = residual_sum(gram, xty, yty, beta)
+        for j in range(p):
+            half = max(0.5 * beta[j] * beta[j], SMALLEST)
+            terms[0, j] = half
+            terms[1, j] = math.log(half)
+        for which in range(2):
+            start = log_sigma if which == 0 else log_tau
+            width = widths[which]
+            level = -rng.standard_exponential()
+            left = start - width * rng.random()
+            right = left + width
+            budget = int(60 * rng.random())
+            other = 59 - budget
+            # Stages: the level, stepping out to the left and to the right, shrinkage.
+            stage, at = 0, start
+            while True:
+                if which == 0:
+                    value = log_prior_of_scale(log_tau + at, terms, scale)
+                    value -= n * at + 0.5 * rss * math.exp(-2.0 * at)
+                else:
+                    value = log_prior_of_scale(log_sigma + at, terms, scale)
+                    value += at - math.log1p(math.exp(2.0 * at))
+                if stage == 0:
+                    level += value
+                    stage, at = 1, left
+                    continue
+                if stage == 1 and value > level and budget > 0:
+                    left -= width
+                    budget -= 1
+                    at = left
+                    continue
+                if stage == 1:
+                    stage, at = 2, right
+                    continue
+                if stage == 2 and value > level and other > 0:
+                    right += width
+                    other -= 1
+                    at = right
+                    continue
+                if stage == 3:
+                    if value > level or at == start:
+                        break
+                    if at < start:
+                        left = at
+                    else:
+                        right = at
+                stage = 3
+                at = left + (right - left) * rng.random()
+            if which == 0:
+                log_sigma = at
+            else:
+                log_tau = at
+        variance = math.exp(2.0 * log_sigma)
+        tau_square = math.exp(2.0 * log_tau)
+        for j in range(p):
+            eta = local_precision(rng, terms[0, j] / (variance * tau_square))
+            for k in range(j, p):
+                q[j, k] = gram[j, k]
+            q[j, j] += eta / tau_square
+            h[j] = xty[j]
+            noise[j] = math.sqrt(variance) * rng.standard_normal()
+        solve_with_noise(q, h, noise, beta)
+        scales[0], scales[1] = math.exp(log_sigma), math.exp(log_tau)
+        betas[draw] = beta
+        all_scales[draw] = scales
+
+
+@fast
+def horseshoe_by_latents(rng, gram, xty, yty, n, beta, scales, betas, all_scales):
+    """Horseshoe regression with scales drawn given the local ones, as textbooks do.
+
+    Its sweeps are cheaper than those of `horseshoe`, and its draws of tau depend on each other more.
 
     The parameters are those of `lasso`; the scales are sigma (flat in the logarithm) and tau
     (half-Cauchy, through the auxiliary variance of Makalic and Schmidt, 2016).
