@@ -9,7 +9,7 @@ import numpy as np
 import pytensor
 
 from pytensor.graph.basic import Constant
-from pytensor.graph.replace import graph_replace
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
 
@@ -75,7 +75,9 @@ def _lift_constants(sweep: SweepGraph) -> tuple[list, dict[Constant, TensorVaria
     lifted = {array: array.type() for array in dict.fromkeys(arrays)}
     if not lifted:
         return outputs, lifted
-    return graph_replace(outputs, lifted, strict=False), lifted
+    # All of the graph is cloned at once: a node of which one output were cloned and another kept
+    # would advance the generator twice.
+    return clone_replace(outputs, lifted), lifted
 
 
 CHAIN_SOURCE = """
