@@ -120,24 +120,41 @@ def horseshoe_terms(t):
 
 
 @kernel
+def _integrals_below_one(terms, inverse, log_square):
+    """E1 of each half square times ``inverse``; those above one are taken as one.
+
+    Without branches or recurrences in it, the loop runs on vector registers.
+    """
+    out = np.empty(terms.shape[1])
+    for i in range(out.size):
+        u = min(terms[0, i] * inverse, 1.0)
+        out[i] = _integral_below_one(u, min(terms[1, i] - log_square, 0.0))
+    return out
+
+
+@kernel
 def horseshoe_log_density_sum(terms, scale):
     """Sum of the log densities."""
-    step = 0 if scale.size == 1 else 1
     m = terms.shape[1]
-    log_scale = math.log(scale[0])
-    inverse = 1.0 / (scale[0] * scale[0])
-    total = m * LOG_HEIGHT
+    if scale.size == 1:
+        log_scale = math.log(scale[0])
+        inverse = 1.0 / (scale[0] * scale[0])
+        integrals = _integrals_below_one(terms, inverse, 2.0 * log_scale)
+        total = m * (LOG_HEIGHT - log_scale)
+    else:
+        inverse = 0.0
+        integrals = np.empty(0)
+        total = m * LOG_HEIGHT
     product = 1.0
     for i in range(m):
-        if step:
-            log_scale = math.log(scale[i])
-            inverse = 1.0 / (scale[i] * scale[i])
-        total -= log_scale
         u = terms[0, i] * inverse
+        if scale.size > 1:
+            u = terms[0, i] / (scale[i] * scale[i])
+            total -= math.log(scale[i])
         if u < 1.0:
             total += u
             # At most some 700, for the smallest u.
-            product *= _integral_below_one(u, terms[1, i] - 2.0 * log_scale)
+            product *= integrals[i] if scale.size == 1 else _integral_below_one(u, math.log(u))
         elif u < LARGEST_FACTOR:
             product *= _scaled_integral_above_one(u)
         else:

@@ -19,7 +19,7 @@ _response_dense = KernelOp("pymc_glm.gaussian.kernels:response_dense")
 _response_sparse = KernelOp("pymc_glm.gaussian.kernels:response_sparse")
 
 # Above this share of entries, multiplying the zeros costs less than reading the indices.
-_DENSE_SHARE = 0.5
+_DENSE_SHARE = 0.4
 
 
 class Rows(NamedTuple):
