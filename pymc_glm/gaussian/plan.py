@@ -28,7 +28,7 @@ STRUCTURES = ("diagonal", "chain", "banded", "arrow", "low rank", "dense")
 _BAND_GAIN = 4.0
 _LARGEST_DENSE = 8000
 # An envelope or a small matrix is worth its detour where it takes this many times less.
-_DETOUR_GAIN = 2.0
+_DETOUR_GAIN = 1.5
 # What a draw by a small matrix costs besides its factorisation, in operations of a dense one.
 _LOW_RANK_OVERHEAD = 15_000.0
 # Numbers in a band: as many as in the largest dense matrix, 0.5 GB.

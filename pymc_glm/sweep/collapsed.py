@@ -127,9 +127,10 @@ def update_without_block(
     if hyper.rowwise is not None and hyper.rowwise.is_binary:
         state.rng, updated = flip_update(state.rng, current, proposal, target)
     else:
-        # What the block takes up of the data says nothing about its scales.
+        # What the block takes up of the data says nothing about its scales, and half of what is
+        # left is already much.
         total = sum(factor.responses for factor in state.factors)
-        width = slice_width(state, hyper, most=max(total - plan.size, 1))
+        width = 2.0 * slice_width(state, hyper, most=max(total - plan.size, 1))
         state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
 
