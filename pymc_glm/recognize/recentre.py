@@ -140,7 +140,10 @@ def _keeps_entries(node: Apply, variable: FreeVariable) -> bool:
     if int(np.prod(static_shape(node.outputs[0]), dtype=int)) != variable.size:
         return False
     if isinstance(node.op, DimShuffle):
-        return True
+        kept = [axis for axis in node.op.new_order if axis != "x"]
+        long = [axis for axis in kept if static_shape(node.inputs[0])[axis] > 1]
+        # A transposition is no reshape: entries would change places.
+        return long == sorted(long)
     mentioned = [variable.value in value_ancestors(argument) for argument in node.inputs]
     if sum(mentioned) != 1:
         return False
@@ -169,22 +172,25 @@ def _replaced(view: ModelView, variable: FreeVariable, product: _Product) -> Mod
     def revised(term: Term) -> Term:
         if value not in term.touches:
             return term
+        # The term itself is substituted, what matchers read of it by pattern: the certificate
+        # compares the two.
+        [rows] = clone_replace([term.rows], substitute, rebuild_strict=False)
+        log_density = pt.sum(rows)
         if term.name == variable.name:
-            [rows] = clone_replace([term.rows], substitute, rebuild_strict=False)
             rows = rows - pt.log(multiple)
+            log_density = pt.sum(rows)
             distribution = _rescaled(term.distribution, effect, multiple)
         elif term.distribution is None:
-            [rows] = clone_replace([term.rows], places, rebuild_strict=False)
+            [log_density] = clone_replace([term.log_density], places, rebuild_strict=False)
             distribution = None
         else:
-            # The term itself is substituted, its matched parts by pattern: the certificate
-            # compares the two.
-            [rows] = clone_replace([term.rows], substitute, rebuild_strict=False)
             graphs = clone_replace(_graphs(term), places, rebuild_strict=False)
             distribution = Distribution(term.distribution.op, tuple(graphs[1:]), graphs[0])
-        read = [rows] if distribution is None else [distribution.value, *distribution.parameters]
+        read = [log_density]
+        if distribution is not None:
+            read = [distribution.value, *distribution.parameters]
         touches = frozenset(known.intersection(ancestors(read)))
-        return Term(term.name, term.kind, pt.sum(rows), rows, distribution, touches)
+        return Term(term.name, term.kind, log_density, rows, distribution, touches)
 
     variables = [
         other._replace(value=effect, constrained=effect) if other is variable else other

@@ -14,7 +14,14 @@ import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.machine import BlockVariable, Factor, LatentMachine, Refusal, with_scales
+from pymc_glm.machine import (
+    AlternateBlock,
+    BlockVariable,
+    Factor,
+    LatentMachine,
+    Refusal,
+    with_scales,
+)
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.alternates import find_alternates
 from pymc_glm.recognize.block import Block, find_block
@@ -107,9 +114,8 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         If data are NaN or infinite.
     """
     requested = None if vars is None else _names(model, vars)
-    view, (block, layout, factors) = _read_effects(view_model(model), requested)
-    certify(view, factors, layout)
-    block, factors, alternates = find_alternates(view, block, layout, factors, requested)
+    reading = _read_effects(view_model(model), requested)
+    view, block, layout, factors, alternates = reading
     factors, latents = lift_latents(view, factors, requested)
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
@@ -142,18 +148,46 @@ def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:
             )
 
 
-def _read_effects(view: ModelView, requested: set[str] | None) -> tuple[ModelView, _BlockReading]:
-    """Read the block of a model, in terms of effects where those can be in it."""
+class _Reading(NamedTuple):
+    """A model in terms of effects, its blocks and its certified factors."""
+
+    view: ModelView
+    block: Block
+    layout: list[BlockVariable]
+    factors: list[Factor]
+    alternates: tuple[AlternateBlock, ...]
+
+    @property
+    def misplaced(self) -> set[str]:
+        """Variables that were replaced by effects without being in a block."""
+        drawn = {place.rv_name for place in self.layout}
+        drawn |= {place.rv_name for one in self.alternates for place in one.block}
+        return set(self.view.multiples) - drawn
+
+
+def _read_effects(view: ModelView, requested: set[str] | None) -> _Reading:
+    """Read the blocks of a model, in terms of effects where those are drawn with a block."""
     kept: set[str] = set()
     while True:
         recentred = recentre(view, kept)
-        reading = _read_block(recentred, requested)
-        inside = {place.rv_name for place in reading.layout}
-        inside |= {r.variable for r in reading.block.refused if "multiplies" in r.reason}
-        outside = set(recentred.multiples) - inside
-        if not outside:
-            return recentred, reading
-        kept |= outside
+        try:
+            reading = _read(recentred, requested)
+        except RecognitionError:
+            if not recentred.multiples:
+                raise
+            # Read as it is written, the model may still be a machine.
+            kept |= set(recentred.multiples)
+            continue
+        if not reading.misplaced:
+            return reading
+        kept |= reading.misplaced
+
+
+def _read(view: ModelView, requested: set[str] | None) -> _Reading:
+    block, layout, factors = _read_block(view, requested)
+    certify(view, factors, layout)
+    block, factors, alternates = find_alternates(view, block, layout, factors, requested)
+    return _Reading(view, block, layout, factors, alternates)
 
 
 def _read_block(view: ModelView, requested: set[str] | None) -> _BlockReading:

@@ -303,3 +303,27 @@ def test_standardised_variable_outside_the_block_is_left_alone():
     machine, view = recognize(model)
     assert [variable.rv_name for variable in machine.block] == ["b"]
     assert view.multiples == {}
+
+
+def test_a_transposed_variable_is_not_recentred():
+    """Its entries change places, so that no multiple of the variable is the product."""
+    target = np.arange(6.0).reshape(3, 2)
+    with pm.Model() as model:
+        scale = pm.HalfNormal("scale", 5, shape=2)
+        standard = pm.Normal("z", 0, 1, shape=(2, 3))
+        pm.Potential("p", -0.5 * ((standard.T * scale - target) ** 2).sum())
+    machine = explain(model)
+    assert [variable.multiple for variable in machine.block] == [None]
+
+
+def test_a_variable_outside_all_blocks_is_not_recentred():
+    """It is updated as it stands, so its values must be its own."""
+    with pm.Model() as model:
+        standard = pm.Normal("z", 0, 1, shape=3)
+        factor = pm.Normal("f", 0, 1, shape=20)
+        product = factor[:, None] * (tau() * standard)[None, :]
+        pm.Normal("y", product, 1.0, observed=np.zeros((20, 3)))
+    recognition = recognize(model)
+    assert [variable.rv_name for variable in recognition.machine.block] == ["f"]
+    assert "z" in [hyper.rv_name for hyper in recognition.machine.hyperparameters]
+    assert not recognition.view.multiples
