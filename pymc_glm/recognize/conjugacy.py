@@ -81,8 +81,6 @@ def find_conjugate_form(
         return None
     form = ConjugateForm(*prior, positive_form(variable), _total_power(variable, factors, scales))
     if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
-        if variable.size != 1:
-            return None
         refuse_improper_scale(variable, form, factors, scales)
     return form
 

@@ -11,6 +11,8 @@ from pymc_glm.recognize.model_view import FreeVariable
 
 __all__ = ["refuse_improper_scale"]
 
+# Entries of a vector that are checked, each at the cost of a rank.
+MOST_ENTRIES = 64
 # Entries of a dense matrix whose rank takes a moment; larger models are not checked.
 LARGEST = 2_000_000
 
@@ -51,14 +53,53 @@ def refuse_improper_scale(
     [power, *other_powers] = {scale.power for scale in scales}
     if power is None or other_powers:
         return
-    scaled = {scale.factor for scale in scales}
-    own = [factor for index, factor in enumerate(factors) if index in scaled]
-    others = [factor for index, factor in enumerate(factors) if index not in scaled]
-    n = factors[0].linear_map.shape[1]
-    if sum(factor.size for factor in factors) * n > LARGEST:
+    if sum(factor.size for factor in factors) * factors[0].linear_map.shape[1] > LARGEST:
         return
     [prior_power] = Evaluator([form.prior["power"]], [])({})
     prior = (float(prior_power) + 1.0) / power
+    for entry in range(min(variable.size, MOST_ENTRIES)):
+        own, others = _split(factors, scales, entry)
+        _refuse_improper(variable, prior, own, others)
+
+
+def _split(
+    factors: list[Factor], scales: tuple[ScaleDependence, ...], entry: int
+) -> tuple[list[Factor], list[Factor]]:
+    """The rows that an entry scales, and all others."""
+    own, others = [], []
+    dependences = {scale.factor: scale for scale in scales}
+    for index, factor in enumerate(factors):
+        if index not in dependences:
+            others.append(factor)
+            continue
+        entries = dependences[index].entries
+        mine = np.ones(factor.size, bool) if entries is None else entries == entry
+        own.append(_with_rows(factor, mine))
+        others.append(_with_rows(factor, ~mine))
+    return own, others
+
+
+def _with_rows(factor: Factor, kept: np.ndarray) -> Factor:
+    """Some rows of a factor."""
+    linear_map = factor.linear_map
+    entries = kept[linear_map.rows]
+    renumbered = np.cumsum(kept) - 1
+    part = linear_map._replace(
+        rows=renumbered[linear_map.rows[entries]],
+        columns=linear_map.columns[entries],
+        values=linear_map.values[np.flatnonzero(entries)],
+        shape=(int(kept.sum()), linear_map.shape[1]),
+    )
+    offset = factor.offset
+    if isinstance(offset, np.ndarray):
+        offset = np.broadcast_to(offset, kept.shape)[kept]
+    return factor._replace(linear_map=part, offset=offset)
+
+
+def _refuse_improper(
+    variable: FreeVariable, prior: float, own: list[Factor], others: list[Factor]
+) -> None:
+    n = own[0].linear_map.shape[1]
     rows = sum(factor.size for factor in own)
     used = n - _rank(others, n)
     if rows - used <= prior:

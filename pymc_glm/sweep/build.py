@@ -19,6 +19,7 @@ from pymc_glm.sweep.collapsed import LatentRows, current_rows, update_without_bl
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.latents import draw_latents
+from pymc_glm.sweep.reference import reference_point
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.sufficient_rows import sufficient_rows
 
@@ -89,8 +90,9 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     collapsed = [hyper for hyper in machine.hyperparameters if hyper.collapsed]
     rescaled = {index for hyper in collapsed for index in hyper.factors}
     latent_rows = draw_latents(state, machine.plan, rescaled)
+    reference = reference_point(state.factors) if collapsed else np.zeros(machine.size)
     for hyper in collapsed:
-        update_without_block(state, machine.plan, latent_rows, hyper)
+        update_without_block(state, machine.plan, latent_rows, hyper, reference)
     rows = current_rows(state, machine.plan, latent_rows)
     _set_explicit_latents(state, machine, latent_rows, rows)
     state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows)

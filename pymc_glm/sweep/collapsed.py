@@ -19,7 +19,7 @@ import pytensor.tensor as pt
 
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal
+from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal, response
 from pymc_glm.machine import Hyperparameter
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
@@ -89,6 +89,7 @@ def update_without_block(
     plan: GaussianPlan,
     latent_rows: Sequence[LatentRows],
     hyper: Hyperparameter,
+    reference: np.ndarray,
 ) -> None:
     """Move one scale on its posterior given the latents, with the block integrated out.
 
@@ -102,9 +103,11 @@ def update_without_block(
         All factors that involve the block, given latents that were drawn before.
     hyper : Hyperparameter
         The scale; `collapsible`.
+    reference : ndarray, shape (n,)
+        A point near the block, in the drawn order, from which responses are measured.
     """
     if hyper.joint is not None:
-        decay = _residual_sum(state, plan, latent_rows)
+        decay = _residual_sum(state, plan, latent_rows, reference)
         draw_conjugate(state, hyper, hyper.joint, decay)
         return
     proposal = hyper.value.type(f"{hyper.name}_proposal")
@@ -113,6 +116,7 @@ def update_without_block(
     # What the proposal does not change comes first, to be assembled once.
     ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
     rows = [_rows(state, one, changed, _keeps_scales_apart(plan)) for one in ordered]
+    rows = [_measured_from(reference, row) for row in rows]
     target = state.substituted(hyper.log_prior, changed) + log_marginal(plan, rows)
     for one, row in zip(ordered, rows, strict=True):
         if one.factor in touched:
@@ -136,10 +140,13 @@ def update_without_block(
 
 
 def _residual_sum(
-    state: SweepState, plan: GaussianPlan, latent_rows: Sequence[LatentRows]
+    state: SweepState,
+    plan: GaussianPlan,
+    latent_rows: Sequence[LatentRows],
+    reference: np.ndarray,
 ) -> TensorVariable:
     """Half the weighted squares that the best block leaves of all responses."""
-    rows = current_rows(state, plan, latent_rows)
+    rows = [_measured_from(reference, row) for row in current_rows(state, plan, latent_rows)]
     centred = [row._replace(offset=np.zeros(row.linear_map.shape[0])) for row in rows]
     total = log_marginal(plan, centred) - log_marginal(plan, rows)
     for row in rows:
@@ -193,6 +200,17 @@ def _normalizer(
     if isinstance(offset, np.ndarray) and not np.any(offset):
         return total
     return total - _weighted_squares(row)
+
+
+def _measured_from(reference: np.ndarray, row: Rows) -> Rows:
+    """The same rows for the block less a reference point."""
+    if not reference.any():
+        return row
+    linear_map, offset = row.linear_map, row.offset
+    if linear_map.is_constant and isinstance(offset, np.ndarray):
+        return row._replace(offset=offset + linear_map.matrix() @ reference)
+    moved = response(linear_map, pt.constant(reference), offset)
+    return row._replace(offset=moved)
 
 
 def _weighted_squares(row: Rows) -> TensorVariable:

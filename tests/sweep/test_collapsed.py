@@ -22,6 +22,7 @@ from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.sweep import build_sweep
 from pymc_glm.sweep.build import _prepared
 from pymc_glm.sweep.collapsed import LatentRows, update_without_block
+from pymc_glm.sweep.reference import reference_point
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import AbstractTargetUpdate
 
@@ -221,7 +222,7 @@ class Fixed:
             for i, (factor, relative) in enumerate(zip(factors, self.relative, strict=True))
             if factor.linear_map.rows.size
         ]
-        update_without_block(state, machine.plan, rows, self.hyper)
+        update_without_block(state, machine.plan, rows, self.hyper, reference_point(state.factors))
 
     def dense(self, value):
         """Log posterior of the hyperparameter, by multivariate normal laws; up to a constant.
