@@ -371,6 +371,9 @@ def statistics(states, data):
         found += [first, last, last - first] if other.shape[1] > 1 else [first]
         found += [other.sum(axis=1) * of_data, first - 0.5 * steps, first - 0.5 * squares]
         found += [last * np.log(np.abs(block[:, -1])), first * np.log(np.abs(block[:, 0]))]
+        if other.shape[1] > 1:
+            # Entries may belong to unknowns of another order.
+            found += [last * np.log(np.abs(block[:, 0])), first * np.log(np.abs(block[:, -1]))]
     found += [one[:, 0] * two[:, -1] for one, two in pairwise(others)]
     return found
 
