@@ -304,6 +304,49 @@ def test_joint_draw_has_the_marginal_posterior(build, monkeypatch):
     np.testing.assert_allclose(differences(found), differences(expected), rtol=1e-8, atol=1e-8)
 
 
+FAR = 1e9
+
+
+def level(shift):
+    """Effects around a level without a prior, which follows the data wherever they are."""
+    effects = pm.Normal("b", pm.Flat("a"), half_normal(), shape=7)
+    pm.Normal("y", effects, 0.8, observed=Y + shift)
+
+
+def level_of_one_scale(shift):
+    """The same, one scale of all factors."""
+    s = half_normal()
+    pm.Normal("y", pm.Normal("b", pm.Flat("a"), s, shape=7), s, observed=Y + shift)
+
+
+def targets(build, monkeypatch):
+    """Log densities of a slice move, or the sum of squares of an exact draw."""
+    fixed, captured = Fixed(build), []
+
+    def capture(rng, current, proposal, target, *_):
+        captured.append((proposal, target))
+        return rng, current
+
+    monkeypatch.setattr(collapsed_module, "slice_update", capture)
+    monkeypatch.setattr(
+        collapsed_module, "draw_conjugate", lambda *call: captured.append((None, call[-1]))
+    )
+    fixed.update()
+    [(proposal, target)] = captured
+    if proposal is None:
+        return np.array([pytensor.function([], target, mode=PYTHON_MODE)()])
+    function = pytensor.function([proposal], target, mode=PYTHON_MODE)
+    return differences([function(value).item() for value in fixed.values()])
+
+
+@pytest.mark.parametrize("build", [level, level_of_one_scale])
+def test_data_far_from_zero_lose_no_digits(build, monkeypatch):
+    """Differences of large sums of squares would leave nothing of the scale."""
+    near = targets(lambda: build(0.0), monkeypatch)
+    far = targets(lambda: build(FAR), monkeypatch)
+    np.testing.assert_allclose(far, near, rtol=1e-5, atol=1e-5)
+
+
 def test_a_forgotten_normaliser_is_noticed(monkeypatch):
     """The check fails for a target without the normaliser of the merged rows."""
     monkeypatch.setattr(
