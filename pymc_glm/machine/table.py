@@ -72,6 +72,11 @@ def remarks(machine: LatentMachine) -> list[str]:
         f"{guest.rv_name} is left to another step method: {guest.reason}."
         for guest in machine.guests
     ]
+    if machine.guests:
+        lines.append(
+            "pymc_glm.sample() cannot update that; "
+            "pm.sample(step=pymc_glm.GaussianLatentGibbs()) can."
+        )
     return lines
 
 

@@ -50,7 +50,9 @@ class _BlockReading(NamedTuple):
     factors: list[Factor]
 
 
-def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentMachine:
+def explain(
+    model: Model | None = None, vars: Sequence | None = None, scales: str = "auto"
+) -> LatentMachine:
     """Say what is recognised in a model, how each variable is updated, and what is refused.
 
     Parameters
@@ -59,6 +61,8 @@ def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentM
         The model; the one of the context by default.
     vars : sequence of variables or names, optional
         Variables to update. By default every variable that can be.
+    scales : {"auto", "collapsed", "interweave", "plain"}
+        How scales move besides their update given the block, as in `pymc_glm.sample`.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def explain(model: Model | None = None, vars: Sequence | None = None) -> LatentM
             pm.Normal("y", X @ beta, sigma, observed=y)
             print(pymc_glm.explain())
     """
-    return recognize(modelcontext(model), vars).machine
+    return with_scales(recognize(modelcontext(model), vars).machine, scales)
 
 
 def recognize(model: Model, vars: Sequence | None = None) -> Recognition:

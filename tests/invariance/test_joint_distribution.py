@@ -140,6 +140,13 @@ def wide():
     pm.Normal("y", WIDE @ pm.Normal("x", 0, tau, shape=7), sigma, shape=4)
 
 
+def loadings_and_factors():
+    """Two blocks that multiply each other, the scale of one of them unknown."""
+    loadings = pm.Normal("loadings", 0, pm.HalfNormal("tau", 1), shape=(5, 2))
+    factors = pm.Normal("x", 0, 1, shape=(2, 6))
+    pm.Normal("y", loadings @ factors, pm.HalfNormal("sigma", 1), shape=(5, 6))
+
+
 MODELS = {
     build.__name__: build
     for build in (
@@ -157,6 +164,7 @@ MODELS = {
         selection,
         correlated,
         wide,
+        loadings_and_factors,
     )
 }
 
@@ -362,6 +370,7 @@ def after_sweeps(machine, states, data, rng):
 def statistics(states, data):
     """Functions of parameters and data whose laws are compared."""
     block, *others = (state.reshape(REPLICATES, -1).astype(float) for state in states)
+    data = data.reshape(REPLICATES, -1)
     squares = np.log(np.square(block).sum(axis=1))
     steps = np.log(np.square(np.diff(block, axis=1)).sum(axis=1))
     of_data = np.log(np.square(data).sum(axis=1))
