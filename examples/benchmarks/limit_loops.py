@@ -241,7 +241,7 @@ def horseshoe(rng, gram, xty, yty, n, beta, scales, betas, all_scales):
 def horseshoe_by_latents(rng, gram, xty, yty, n, beta, scales, betas, all_scales):
     """Horseshoe regression with scales drawn given the local ones, as textbooks do.
 
-    Its sweeps are cheaper than those of `horseshoe`, and its draws of tau depend on each other more.
+    Sweeps are cheaper than those of `horseshoe`, and draws of tau depend more on each other.
 
     The parameters are those of `lasso`; the scales are sigma (flat in the logarithm) and tau
     (half-Cauchy, through the auxiliary variance of Makalic and Schmidt, 2016).
