@@ -25,6 +25,9 @@ from pymc_glm.sweep.sufficient_rows import sufficient_rows
 
 __all__ = ["SweepGraph", "build_sweep"]
 
+# Operations of a factorisation up to which scales move twice in a sweep.
+CHEAP_MOVE = 3000.0
+
 _explicit = KernelOp("pymc_glm.sweep.collapsed_kernels:explicit_log_latent")
 
 
@@ -91,7 +94,10 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     rescaled = {index for hyper in collapsed for index in hyper.factors}
     latent_rows = draw_latents(state, machine.plan, rescaled)
     reference = reference_point(state.factors) if collapsed else np.zeros(machine.size)
-    for hyper in collapsed:
+    # Moving twice costs little there, and makes draws of the scales nearly independent.
+    is_cheap = machine.plan.operations <= CHEAP_MOVE
+    again = [hyper for hyper in collapsed if hyper.joint is None and is_cheap]
+    for hyper in [*collapsed, *again]:
         update_without_block(state, machine.plan, latent_rows, hyper, reference)
     rows = current_rows(state, machine.plan, latent_rows)
     _set_explicit_latents(state, machine, latent_rows, rows)

@@ -376,7 +376,7 @@ def is_marginal(kernel):
 
 @pytest.mark.parametrize("scales", ["plain", "interweave", "collapsed"])
 def test_number_of_factorisations(scales):
-    """One for the draw of the block; one in the target of each move without the block."""
+    """One for the draw of the block; one in the target of each of two moves without the block."""
     with pm.Model() as model:
         prior_and_noise()
     machine = with_scales(explain(model), scales)
@@ -386,7 +386,7 @@ def test_number_of_factorisations(scales):
     collapsed = sum(hyper.collapsed for hyper in machine.hyperparameters)
     assert collapsed == (2 if scales == "collapsed" else 0)
     counts = [sum(map(is_marginal, kernels)) for kernels in inside]
-    assert sorted(count for count in counts if count) == [1] * collapsed
+    assert sorted(count for count in counts if count) == [1] * (2 * collapsed)
 
 
 def test_number_of_factorisations_of_a_joint_draw():
