@@ -22,7 +22,7 @@ from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
 from pymc_glm.recognize.dependence import static_shape
 from pymc_glm.recognize.evaluate import scalar
 from pymc_glm.recognize.flat_scales import refuse_improper_scale
-from pymc_glm.recognize.model_view import FreeVariable, Term
+from pymc_glm.recognize.model_view import Distribution, FreeVariable, Term
 
 __all__ = [
     "find_conjugate_form",
@@ -70,17 +70,14 @@ def find_conjugate_form(
         If a flat prior on the scale makes the posterior improper.
     """
     exponent = _common_exponent(factors, touched, scales)
-    own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
-    if exponent is None or own is None or own.distribution is None:
+    own = _own_distribution(variable, prior_terms)
+    if exponent is None or own is None:
         return None
-    parameters = parameters_by_entry(own.distribution.parameters, variable)
-    if parameters is None:
-        return None
-    prior = _prior(own.distribution.op, parameters, exponent)
+    prior = _prior_of(variable, own, exponent)
     if prior is None:
         return None
     form = ConjugateForm(*prior, positive_form(variable), _total_power(variable, factors, scales))
-    if isinstance(own.distribution.op, FlatRV | HalfFlatRV):
+    if isinstance(own.op, FlatRV | HalfFlatRV):
         refuse_improper_scale(variable, form, factors, scales)
     return form
 
@@ -119,8 +116,8 @@ def find_joint_form(
     """
     powers = {scale.power for scale in scales}
     scaled = {scale.factor for scale in scales}
-    own = prior_terms[0] if [t.name for t in prior_terms] == [variable.name] else None
-    if variable.size != 1 or len(powers) != 1 or own is None or own.distribution is None:
+    own = _own_distribution(variable, prior_terms)
+    if variable.size != 1 or len(powers) != 1 or own is None:
         return None
     [power] = powers
     involved = {i for i, factor in enumerate(factors) if factor.linear_map.rows.size}
@@ -128,15 +125,25 @@ def find_joint_form(
         return None
     if any(factors[index].correction is not None for index in scaled):
         return None
-    parameters = parameters_by_entry(own.distribution.parameters, variable)
-    if parameters is None:
-        return None
-    prior = _prior(own.distribution.op, parameters, 2.0 * power)
+    prior = _prior_of(variable, own, 2.0 * power)
     if prior is None:
         return None
     unknowns = factors[0].linear_map.shape[1]
     total = _total_power(variable, factors, scales) - power * unknowns
     return ConjugateForm(*prior, positive_form(variable), total)
+
+
+def _own_distribution(variable: FreeVariable, prior_terms: list[Term]) -> Distribution | None:
+    """The variable's distribution, where no other block-free term mentions it."""
+    if [term.name for term in prior_terms] != [variable.name]:
+        return None
+    return prior_terms[0].distribution
+
+
+def _prior_of(variable: FreeVariable, own: Distribution, exponent: float) -> _Prior | None:
+    """The fields of a conjugate form that a prior determines, if it fits."""
+    parameters = parameters_by_entry(own.parameters, variable)
+    return None if parameters is None else _prior(own.op, parameters, exponent)
 
 
 def parameters_by_entry(
