@@ -38,7 +38,7 @@ def check_family(
         -\frac{d}{dt} \log \phi(t)
         = \mathbb{E}\left[\frac{t - \mu(z)}{\sigma^2(z)} \,\middle|\, t\right]
 
-    by quadrature. The density must integrate to one, follow its scale, and sum to
+    by quadrature. A density must integrate to one; it must follow its scale, and sum to
     `log_density_sum`. The latent draws at each point must follow the conditional mixing law; that
     check alone is random.
 
@@ -90,6 +90,8 @@ def _check_density(family: AbstractFamily, parameters: dict[str, Any], points: n
     np.testing.assert_allclose(
         total, log_density.sum(), rtol=1e-11, err_msg=f"{family.name}: log_density_sum"
     )
+    if not family.is_density:
+        return
     # On a log grid for either sign the integrand is smooth and vanishes at both ends.
     x = np.arange(-80.0, 330.0, 0.005)
     halves = [_log_density(family, parameters, sign * np.exp(x)) for sign in (-1.0, 1.0)]
@@ -210,9 +212,7 @@ def _probability_transform(
     mass = np.exp(log_terms - logsumexp(log_terms))
     below = np.cumsum(mass) - mass
     if not nodes.discrete:
-        if np.any(information != 0.0):
-            raise AssertionError("A continuous mixing law must have location zero.")
-        return np.interp(np.log(precision), np.log(nodes.precision), below + 0.5 * mass)
+        return _continuous_transform(nodes, below + 0.5 * mass, precision, information)
     atoms = np.stack([nodes.precision, nodes.precision * nodes.location])
     drawn = np.stack([precision, information])
     matches = np.isclose(drawn[:, :, None], atoms[:, None, :], rtol=1e-10, atol=0.0).all(axis=0)
@@ -220,3 +220,18 @@ def _probability_transform(
         raise AssertionError("A latent draw is none of the atoms of the mixing law.")
     atom = matches.argmax(axis=1)
     return below[atom] + mass[atom] * rng.random(atom.size)
+
+
+def _continuous_transform(
+    nodes: MixingNodes, below: np.ndarray, precision: np.ndarray, information: np.ndarray
+) -> np.ndarray:
+    """Values of the distribution function of the precision, or of the location if that is fixed."""
+    if np.ptp(nodes.precision) == 0.0:
+        np.testing.assert_allclose(precision, nodes.precision[0], err_msg="fixed precision")
+        return np.interp(information / precision, nodes.location, below)
+    log_precision = np.log(nodes.precision)
+    expected = np.interp(np.log(precision), log_precision, nodes.location * nodes.precision)
+    np.testing.assert_allclose(
+        information, expected, rtol=1e-3, atol=1e-9, err_msg="information given the precision"
+    )
+    return np.interp(np.log(precision), log_precision, below)

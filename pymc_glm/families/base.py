@@ -6,11 +6,21 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pytensor.tensor as pt
 
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["AbstractFamily", "Latent", "MixingNodes"]
+__all__ = ["AbstractFamily", "Latent", "MixingNodes", "as_float64"]
+
+
+def as_float64(value: Any) -> TensorVariable:
+    """Return the value as a float64 tensor.
+
+    Every kernel is compiled for one signature; and PyTensor makes the number 2.0 a float32, whose
+    logarithm has half the digits.
+    """
+    return pt.as_tensor(value).astype("float64")
 
 
 class Latent(NamedTuple):
@@ -51,6 +61,13 @@ class MixingNodes(NamedTuple):
     log_weight: np.ndarray
     discrete: bool
 
+    def tilted(self, information: float, log_factor: float = 0.0) -> MixingNodes:
+        """The law of exp(log_factor + information * t) times a density of zero locations."""
+        return self._replace(
+            location=information / self.precision,
+            log_weight=self.log_weight + 0.5 * information**2 / self.precision + log_factor,
+        )
+
 
 class AbstractFamily(ABC):
     """A univariate density that is a Gaussian location-scale mixture.
@@ -65,14 +82,27 @@ class AbstractFamily(ABC):
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]]
+    # Parameters that must be positive, and those that may be infinite.
+    positive: ClassVar[tuple[str, ...]] = ("scale",)
+    infinite: ClassVar[tuple[str, ...]] = ()
+    # A likelihood as a function of its linear predictor need not integrate to one.
+    is_density: ClassVar[bool] = True
+    # Whether the location given the latent is not zero. Such latents are not told in units of the
+    # scale, so that the scale does not move without the block.
+    has_location: ClassVar[bool] = False
+    # Number of neighbouring responses that share one latent.
+    group_size: int = 1
 
     @abstractmethod
     def log_density(self, t: TensorVariable, *_: Any, **parameters: Any) -> TensorVariable:
-        """Log density of each response, normaliser included, as plain PyTensor."""
+        """Log density of each response, normaliser included, as plain PyTensor.
 
-    @abstractmethod
+        Constants that depend on no parameter but data may be left out of a likelihood.
+        """
+
     def log_density_sum(self, t: TensorVariable, *_: Any, **parameters: Any) -> TensorVariable:
-        """Sum of the log densities as one coarse Op (a numba kernel), a scalar."""
+        """Sum of the log densities, a scalar; families that are used much have a kernel for it."""
+        return pt.sum(self.log_density(as_float64(t), **parameters))
 
     @abstractmethod
     def latent(self, rng: Variable, t: TensorVariable, *_: Any, **parameters: Any) -> Latent:
@@ -90,6 +120,13 @@ class AbstractFamily(ABC):
         It is the ground truth of `pymc_glm.testing.check_family`, and plays no part in sampling.
         """
 
+    def surrogate(self, *_: Any, **parameters: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Location and scale of a normal law that is roughly like the expert, for a first point.
+
+        Parameters are arrays of shape () or (m,), and so are the results.
+        """
+        return np.zeros(()), parameters["scale"]
+
     @property
     def scale_power(self) -> int | None:
         """q, where the sum of ``|t / scale|**q`` is sufficient for the scale; None elsewhere.
@@ -103,6 +140,11 @@ class AbstractFamily(ABC):
     def rate_constant(self) -> float:
         """Factor of the sufficient statistic in the log density; see `scale_power`."""
         raise NotImplementedError(f"{self.name} has no sufficient statistic for its scale.")
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the latent, in units of the scale, does not depend on the scale."""
+        return "scale" in self.parameters and not self.has_location
 
     @property
     def has_latent(self) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "normal_mixture_latent",
     "normal_mixture_log_density_sum",
     "power_sum",
+    "stride",
     "student_t_log_density_sum",
     "student_t_precision",
     "sum_squares",
@@ -30,7 +31,7 @@ LOG_2 = math.log(2.0)
 
 
 @kernel
-def _stride(size, rows):
+def stride(size, rows):
     """Step through a parameter: 0 where all rows share it, 1 where each has its own."""
     if size == 1:
         return 0
@@ -54,7 +55,7 @@ def sum_squares(t):
 @kernel
 def power_sum(t, scale, q):
     """Sum of |t / scale|**q."""
-    step = _stride(scale.size, t.size)
+    step = stride(scale.size, t.size)
     total = 0.0
     for i in range(t.size):
         ratio = abs(t[i] / scale[i * step])
@@ -81,7 +82,7 @@ def _sum_of_logs(values, rows):
 @kernel
 def gaussian_log_density_sum(t, scale):
     """Sum of centred normal log densities."""
-    step = _stride(scale.size, t.size)
+    step = stride(scale.size, t.size)
     total = 0.0
     for i in range(t.size):
         z = t[i] / scale[i * step]
@@ -92,7 +93,7 @@ def gaussian_log_density_sum(t, scale):
 @kernel
 def laplace_log_density_sum(t, scale):
     """Sum of centred Laplace log densities."""
-    step = _stride(scale.size, t.size)
+    step = stride(scale.size, t.size)
     total = 0.0
     for i in range(t.size):
         total += abs(t[i]) / scale[i * step]
@@ -102,7 +103,7 @@ def laplace_log_density_sum(t, scale):
 @kernel
 def laplace_precision(rng, t, scale, cap):
     """Precision of each Laplace response given the response, at most cap / scale**2."""
-    step = _stride(scale.size, t.size)
+    step = stride(scale.size, t.size)
     precision = np.empty(t.size)
     inverse = 1.0 / scale[0]
     for i in range(t.size):
@@ -130,8 +131,8 @@ def _student_t_log_height(nu):
 @kernel
 def student_t_log_density_sum(t, nu, scale):
     """Sum of centred Student log densities."""
-    step = _stride(scale.size, t.size)
-    nu_step = _stride(nu.size, t.size)
+    step = stride(scale.size, t.size)
+    nu_step = stride(nu.size, t.size)
     total = 0.0
     for i in range(t.size):
         df = nu[i * nu_step]
@@ -149,8 +150,8 @@ def student_t_log_density_sum(t, nu, scale):
 @kernel
 def student_t_precision(rng, t, nu, scale):
     """Precision of each Student response given the response: 2 g / (nu scale**2 + t**2)."""
-    step = _stride(scale.size, t.size)
-    nu_step = _stride(nu.size, t.size)
+    step = stride(scale.size, t.size)
+    nu_step = stride(nu.size, t.size)
     precision = np.empty(t.size)
     for i in range(t.size):
         df = nu[i * nu_step]
@@ -164,8 +165,8 @@ def student_t_precision(rng, t, nu, scale):
 
 @kernel
 def _row_step(array, rows):
-    """`_stride` over the rows of a mixture parameter."""
-    return _stride(array.shape[0], rows)
+    """`stride` over the rows of a mixture parameter."""
+    return stride(array.shape[0], rows)
 
 
 @kernel

@@ -68,6 +68,8 @@ class NormalMixture(AbstractFamily):
 
     name: ClassVar[str] = "NormalMixture"
     parameters: ClassVar[tuple[str, ...]] = ("weights", "means", "scales")
+    positive: ClassVar[tuple[str, ...]] = ("scales",)
+    has_location: ClassVar[bool] = True
 
     def log_density(
         self,
@@ -126,3 +128,11 @@ class NormalMixture(AbstractFamily):
         """One atom for each component."""
         precision = 1.0 / np.asarray(scales) ** 2
         return MixingNodes(precision, np.asarray(means), np.log(weights), discrete=True)
+
+    def surrogate(
+        self, *, weights: np.ndarray, means: np.ndarray, scales: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the mixture."""
+        mean = np.sum(weights * means, axis=-1)
+        square = np.sum(weights * (scales**2 + means**2), axis=-1)
+        return mean, np.sqrt(square - mean**2)

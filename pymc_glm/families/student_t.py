@@ -57,6 +57,7 @@ class StudentT(AbstractFamily):
 
     name: ClassVar[str] = "StudentT"
     parameters: ClassVar[tuple[str, ...]] = ("nu", "scale")
+    positive: ClassVar[tuple[str, ...]] = ("nu", "scale")
 
     def log_density(
         self, t: TensorVariable, *, nu: TensorVariable, scale: TensorVariable

@@ -192,9 +192,21 @@ class Hyperparameter(NamedTuple):
         return int(np.prod(self.shape, dtype=int))
 
     @property
+    def is_binary(self) -> bool:
+        """Whether it is a vector of indicators."""
+        return np.dtype(self.value.dtype).kind != "f"
+
+    @property
+    def only_collapsed(self) -> bool:
+        """Whether it can be updated with the block integrated out alone: indicators in a map."""
+        return self.is_binary and self.rowwise is None
+
+    @property
     def update(self) -> str:
         """How it is updated, in words."""
-        is_binary = self.rowwise is not None and self.rowwise.is_binary
+        if self.only_collapsed:
+            return "flips without the block"
+        is_binary = self.is_binary
         words = "slice" if self.conjugate is None else self.conjugate.kind
         if is_binary:
             words = "independent Bernoulli draws"

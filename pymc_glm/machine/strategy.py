@@ -31,7 +31,8 @@ def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
         ``"collapsed"`` moves each scale that allows it with the block integrated out, before the
         block is drawn. ``"interweave"`` moves scales of priors together with the block instead.
         ``"plain"`` does neither. ``"auto"`` collapses where factorisations are cheap and
-        interweaves elsewhere. All of them also update each scale given the block.
+        interweaves elsewhere. All of them also update each scale given the block. Indicators in a
+        map are always flipped with the block integrated out.
 
     Returns
     -------
@@ -51,6 +52,8 @@ def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:
 
 
 def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -> Hyperparameter:
+    if hyper.only_collapsed:
+        return hyper._replace(collapsed=True)
     if scales == "plain":
         return hyper._replace(collapsed=False, interweaving=None)
     collapsed = hyper.collapsible and (
@@ -61,14 +64,13 @@ def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -
 
 def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     """Whether a move without the block is worth its factorisations."""
-    is_binary = hyper.rowwise is not None and hyper.rowwise.is_binary
     if machine.plan.structure == "low rank":
         # All scales share the costly product, where they multiply whole factors.
         return len(hyper.scales) == len(hyper.factors)
     operations = machine.plan.operations + _assembly(machine, hyper)
-    if operations * hyper.size > (CHEAP_FLIPS if is_binary else CHEAP):
+    if operations * hyper.size > (CHEAP_FLIPS if hyper.is_binary else CHEAP):
         return False
-    return is_binary or not _is_well_known(machine, hyper)
+    return hyper.is_binary or not _is_well_known(machine, hyper)
 
 
 def _assembly(machine: LatentMachine, hyper: Hyperparameter) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "inverse_gaussian_vector",
     "laplace_latent",
     "laplace_latent_vector",
+    "log_standard_gig",
     "relative_laplace_precision",
 ]
 
@@ -123,7 +124,7 @@ def _scaled_sinh(x, alpha, log_alpha):
 
 
 @kernel
-def _log_standard_gig(rng, order, log_omega):
+def log_standard_gig(rng, order, log_omega):
     """Log of a GIG(order, omega, omega) variate, order >= 0 (Devroye, 2014)."""
     omega = math.exp(log_omega)
     root = math.hypot(omega, order)
@@ -185,7 +186,7 @@ def generalized_inverse_gaussian(rng, p, a, b):
     if a == 0.0:
         return 0.5 * b / rng.standard_gamma(-p) if p < 0.0 else np.nan
     log_a, log_b = math.log(a), math.log(b)
-    x = _log_standard_gig(rng, abs(p), 0.5 * (log_a + log_b))
+    x = log_standard_gig(rng, abs(p), 0.5 * (log_a + log_b))
     return math.exp((x if p >= 0.0 else -x) + 0.5 * (log_b - log_a))
 
 

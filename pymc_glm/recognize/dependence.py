@@ -28,6 +28,7 @@ __all__ = [
     "dependent_variables",
     "evaluate",
     "expand",
+    "is_known",
     "simplify",
     "static_shape",
     "value_ancestors",
@@ -56,6 +57,14 @@ def value_ancestors(variable: Variable) -> set[Variable]:
     Unlike `pytensor.graph.traversal.ancestors`, it does not follow shapes.
     """
     return set(walk([variable], lambda v: _value_inputs(v.owner) if v.owner else None))
+
+
+def is_known(graph: Variable) -> bool:
+    """Whether a graph is made of constants alone."""
+    return all(
+        variable.owner is not None or isinstance(variable, Constant)
+        for variable in value_ancestors(graph)
+    )
 
 
 def dependent_variables(

@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.exceptions import RecognitionError
+from pymc_glm.families import AbstractFamily
 from pymc_glm.machine import BlockVariable, Factor, LinearMap
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.block import Block
@@ -94,7 +95,7 @@ def _build(term: str, match: Match, places, size: int, others) -> Factor:
         linear_map = LinearMap.from_matrix(np.zeros((int(np.prod(shape, dtype=int)), size)))
         offset = _numbers_where_possible(match.response.flatten(), others)
     parameters = {
-        name: _flatten(parameter, name, shape, others, term)
+        name: _flatten(parameter, name, shape, others, term, match.family)
         for name, parameter in match.parameters.items()
     }
     correction = match.correction
@@ -107,7 +108,9 @@ def _build(term: str, match: Match, places, size: int, others) -> Factor:
 COMPONENT_PARAMETERS = ("weights", "means", "scales")
 
 
-def _flatten(parameter, name: str, shape: tuple[int, ...], others, term: str):
+def _flatten(
+    parameter, name: str, shape: tuple[int, ...], others, term: str, family: AbstractFamily
+):
     """A parameter as a scalar or a vector over the flattened response; numbers where possible."""
     graph = pt.as_tensor(parameter).astype("float64")
     core = 1 if name in COMPONENT_PARAMETERS else 0
@@ -127,7 +130,7 @@ def _flatten(parameter, name: str, shape: tuple[int, ...], others, term: str):
         flat = pt.broadcast_to(graph, (*shape, *tail)).reshape((-1, *tail))
     value = _numbers_where_possible(flat, others)
     if isinstance(value, np.ndarray):
-        _refuse_bad_parameter(value, name, term)
+        _refuse_bad_parameter(value, name, term, family)
     return value
 
 
@@ -139,13 +142,14 @@ def _numbers_where_possible(graph: TensorVariable, others) -> np.ndarray | Tenso
     return np.asarray(value)
 
 
-def _refuse_bad_parameter(value: np.ndarray, name: str, term: str) -> None:
-    if not np.all(np.isfinite(value)):
+def _refuse_bad_parameter(value: np.ndarray, name: str, term: str, family: AbstractFamily) -> None:
+    bad = np.isnan(value) if name in family.infinite else ~np.isfinite(value)
+    if bad.any():
         raise RecognitionError(
-            f"The {name} of {term!r} is NaN or infinite at {int(np.sum(~np.isfinite(value)))} of"
+            f"The {name} of {term!r} is NaN or infinite at {int(bad.sum())} of"
             f" {value.size} entries. Give every row of the model a finite {name}."
         )
-    if name in ("scale", "scales", "nu") and np.any(value <= 0):
+    if name in family.positive and np.any(value <= 0):
         raise RecognitionError(
             f"The {name} of {term!r} is {value.min()} somewhere, and it must be positive. A row of"
             " zero scale is a hard constraint, which no Gaussian draw represents."

@@ -14,11 +14,11 @@ from pytensor.scalar import basic as ps
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.families import Gaussian, Laplace, StudentT
 from pymc_glm.recognize.dependence import static_shape, value_ancestors
 from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.penalties import CANDIDATES
 from pymc_glm.recognize.registry import Match, MatchRefusal
-from pymc_glm.recognize.scaling import power_of
+from pymc_glm.recognize.scaling import is_zero, power_of
 
 __all__ = ["fingerprint"]
 
@@ -30,7 +30,7 @@ PLACEHOLDER = "_response"
 def fingerprint(
     function: TensorVariable, probe: TensorVariable, response: TensorVariable
 ) -> Match | MatchRefusal:
-    """Identify ``function(probe)`` as a Gaussian, Laplace or Student-t log density of each entry.
+    """Identify ``function(probe)`` as a family's log density of each entry.
 
     Parameters
     ----------
@@ -52,13 +52,14 @@ def fingerprint(
             "its univariate function is made of pieces, or of operations unknown here"
         )
     at = _Values(function, probe)
-    for candidate in (_gaussian, _laplace, _student_t):
-        parameters, shift, family = candidate(at)
+    for candidate in CANDIDATES:
+        family, parameters, sign, shift = candidate(at)
         at_zero = family.log_density(-shift, **parameters)
-        predicted = family.log_density(at.placeholder - shift, **parameters) - at_zero
+        predicted = family.log_density(sign * at.placeholder - shift, **parameters) - at_zero
         if at.agrees(predicted):
             missing = at.zero - at_zero
-            return Match(family, response - shift, parameters, at.repeats(missing, response))
+            centred = (response if sign > 0 else -response) - shift
+            return Match(family, centred, parameters, at.repeats(missing, response))
     return MatchRefusal("its univariate function is not one of the known families")
 
 
@@ -66,6 +67,7 @@ def fingerprint(
 ANALYTIC = (
     ps.Add,
     ps.Cast,
+    ps.Cosh,
     ps.Exp,
     ps.Identity,
     ps.Log,
@@ -105,10 +107,20 @@ def _is_smooth_but_for_absolute_values(function: Variable, probe: Variable) -> b
             if power_of(inputs[0], probe, lambda node: node is probe) != 1.0:
                 return False
             continue
+        if isinstance(op.scalar_op, ps.ScalarMaximum | ps.ScalarMinimum):
+            # Of multiples of the probe, and of zero: the kink is at zero.
+            if any(_is_other_kink(operand, probe) for operand in inputs):
+                return False
+            continue
         if not isinstance(op.scalar_op, ANALYTIC) or _has_hidden_kink(op.scalar_op, inputs, probe):
             return False
         stack += inputs
     return True
+
+
+def _is_other_kink(operand: Variable, probe: Variable) -> bool:
+    power = power_of(operand, probe, lambda node: node is probe)
+    return power != 1.0 and not (power == 0.0 and is_zero(operand))
 
 
 def _has_hidden_kink(scalar_op: object, inputs: list[Variable], probe: Variable) -> bool:
@@ -117,7 +129,23 @@ def _has_hidden_kink(scalar_op: object, inputs: list[Variable], probe: Variable)
     if isinstance(scalar_op, ps.Pow):
         exponent = inputs[1]
         is_root = not isinstance(exponent, Constant) or bool(np.any(exponent.data % 1))
-    return is_root and power_of(inputs[0], probe, lambda node: node is probe) is None
+    if not is_root or power_of(inputs[0], probe, lambda node: node is probe) is not None:
+        return False
+    return not _is_square_plus_constant(inputs[0], probe)
+
+
+def _is_square_plus_constant(graph: Variable, probe: Variable) -> bool:
+    """Whether a graph is a multiple of the squared probe plus what is free of it.
+
+    Its root is smooth if that is positive, and not a number at some probe if it is negative.
+    """
+    if graph.owner is None or not isinstance(graph.owner.op, Elemwise):
+        return False
+    if not isinstance(graph.owner.op.scalar_op, ps.Add):
+        return False
+    powers = [power_of(part, probe, lambda node: node is probe) for part in graph.owner.inputs]
+    free = [part for part, power in zip(graph.owner.inputs, powers, strict=True) if power == 0.0]
+    return set(powers) == {0.0, 2.0} and not all(is_zero(part) for part in free)
 
 
 class _Values:
@@ -171,22 +199,3 @@ def _close(actual: np.ndarray, predicted: np.ndarray) -> bool:
         np.all(np.isfinite(predicted))
         and np.allclose(actual, predicted, rtol=TOLERANCE, atol=TOLERANCE)
     )
-
-
-def _gaussian(at: _Values):
-    precision = 2.0 * at.zero - at(1.0) - at(-1.0)
-    information = 0.5 * (at(1.0) - at(-1.0))
-    return {"scale": precision**-0.5}, information / precision, Gaussian()
-
-
-def _laplace(at: _Values):
-    return {"scale": 1.0 / (at.zero - at(1.0))}, pt.zeros(()), Laplace()
-
-
-def _student_t(at: _Values):
-    # phi'(t) = -(nu + 1) t / (nu s^2 + t^2) at t = 1 and 2 gives nu s^2 and then nu.
-    first, second = at.slope(1.0), at.slope(2.0)
-    ratio = second / (2.0 * first)
-    product = (4.0 * ratio - 1.0) / (1.0 - ratio)
-    nu = -first * (product + 1.0) - 1.0
-    return {"nu": nu, "scale": pt.sqrt(product / nu)}, pt.zeros(()), StudentT()

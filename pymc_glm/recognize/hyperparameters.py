@@ -121,9 +121,10 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
     is_discrete = variable.value.dtype not in ("float64", "float32")
     if variable.size != 1 or is_discrete:
         rowwise = find_rowwise_target(variable, prior_terms, factors, touched)
-    if rowwise is None and is_discrete:
+    collapsible = _is_collapsible(variable, factors, touched, rowwise)
+    if rowwise is None and is_discrete and not collapsible:
         return "it is discrete, and its entries are not independent given the block"
-    if rowwise is None and variable.size > LARGEST_VECTOR:
+    if rowwise is None and not is_discrete and variable.size > LARGEST_VECTOR:
         return f"it has {variable.size} entries, more than the {LARGEST_VECTOR} updated one by one"
     scales: tuple[ScaleDependence, ...] = ()
     if variable.size == 1:
@@ -155,7 +156,7 @@ def _hyperparameter(view, variable: FreeVariable, factors, claimed, layout) -> H
         conjugate=conjugate,
         interweaving=interweaving,
         rowwise=rowwise,
-        collapsible=_is_collapsible(variable, factors, touched, rowwise),
+        collapsible=collapsible,
         joint=joint,
     )
 
@@ -167,7 +168,7 @@ def _is_collapsible(
     rowwise: RowwiseTarget | None,
 ) -> bool:
     """Whether the factors' latents, relative to their scales, do not depend on the variable."""
-    is_binary = rowwise is not None and rowwise.is_binary
+    is_binary = variable.value.dtype not in ("float64", "float32")
     if not any(factors[index].linear_map.rows.size for index in touched):
         return False
     if variable.size > (LARGEST_FLIPPED if is_binary else LARGEST_COLLAPSED):
@@ -176,13 +177,18 @@ def _is_collapsible(
     if rowwise is not None and not is_binary and rows < 2 * variable.size:
         # Scales of single rows are drawn from their own data; only shared ones are slow.
         return False
-    for index in touched:
-        factor = factors[index]
-        other = [graph for name, graph in factor.parameters.items() if name != "scale"]
-        graphs = [graph for graph in other if not isinstance(graph, np.ndarray)]
-        if "scale" not in factor.parameters or variable.value in set(ancestors(graphs)):
-            return False
-    return True
+    return not any(_latents_depend(factors[index], variable) for index in touched)
+
+
+def _latents_depend(factor: Factor, variable: FreeVariable) -> bool:
+    """Whether a factor's latents, in units of its scale where they can be, depend."""
+    fixed = [
+        graph
+        for name, graph in factor.parameters.items()
+        if not factor.family.is_relative or name != "scale"
+    ]
+    graphs = [graph for graph in fixed if not isinstance(graph, np.ndarray)]
+    return variable.value in set(ancestors(graphs))
 
 
 def _graphs(factor: Factor) -> list:

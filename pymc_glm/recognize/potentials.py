@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Variable, equal_computations
 from pytensor.graph.replace import clone_replace
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import basic as ps
@@ -134,15 +134,18 @@ def _match_part(part: Part, block: list[TensorVariable]) -> Match | MatchRefusal
     frontier = _frontier(part.graph, block)
     if isinstance(frontier, MatchRefusal):
         return frontier
-    if len(frontier) != 1:
+    different = [other for other in frontier if not equal_computations([other], frontier[:1])]
+    if different:
         return MatchRefusal(
-            f"it is a function of {len(frontier)} different affine expressions at once"
+            f"it is a function of {len(different) + 1} different affine expressions at once"
         )
-    [response] = frontier
+    response = frontier[0]
     if _size(response) != _size(part.graph):
         return MatchRefusal("its affine expression is broadcast before it is summed")
     probe = response.type()
-    [function] = clone_replace([part.graph * part.coefficient], {response: probe})
+    [function] = clone_replace(
+        [part.graph * part.coefficient], dict.fromkeys(frontier, probe), rebuild_strict=False
+    )
     if _mentions(function, block):
         return MatchRefusal("the block enters outside its affine expression")
     return fingerprint(function, probe, response)
@@ -159,7 +162,8 @@ def _frontier(graph: Variable, block) -> list[TensorVariable] | MatchRefusal:
             continue
         seen.add(variable)
         if variable is not graph and _is_affine(variable, block):
-            found.append(_without_multiples(variable, block))
+            response = _without_multiples(variable, block)
+            found += [] if response in found else [response]
             continue
         if variable.owner is None or not isinstance(variable.owner.op, Elemwise | CheckAndRaise):
             name = "a variable" if variable.owner is None else str(variable.owner.op)

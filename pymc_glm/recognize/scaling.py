@@ -19,7 +19,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.recognize.dependence import static_shape, value_ancestors
 
-__all__ = ["is_positive", "is_uniform", "power_of", "rows_scale_alike"]
+__all__ = ["is_positive", "is_uniform", "is_zero", "power_of", "rows_scale_alike"]
 
 # Ops that repeat, select or rearrange entries of their first input.
 REARRANGING = (
@@ -81,6 +81,11 @@ def power_of(
     if any(power is None for power in powers):
         return None
     return _combined(op.scalar_op, [float(power) for power in powers if power is not None], inputs)
+
+
+def is_zero(graph: Variable) -> bool:
+    """Whether a graph is the constant zero."""
+    return _number(graph) == 0.0
 
 
 def _operands(op: Elemwise, inputs: list[Variable]) -> list[Variable]:

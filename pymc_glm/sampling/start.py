@@ -148,10 +148,7 @@ def _graphs(factor: Factor) -> list[TensorVariable]:
 def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
     entries, offset = next(values), next(values)
     parameters = {name: next(values) for name in factor.family.parameters}
-    if "scale" in parameters:
-        location, scale = np.zeros(()), parameters["scale"]
-    else:
-        location, scale = _mixture_moments(**parameters)
+    location, scale = factor.family.surrogate(**parameters)
     m = factor.size
     return _NumericRows(
         factor.linear_map,
@@ -160,9 +157,3 @@ def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
         np.broadcast_to(scale**-2.0, (m,)),
         np.broadcast_to(location, (m,)),
     )
-
-
-def _mixture_moments(weights, means, scales) -> tuple[np.ndarray, np.ndarray]:
-    mean = np.sum(weights * means, axis=-1)
-    square = np.sum(weights * (scales**2 + means**2), axis=-1)
-    return mean, np.sqrt(square - mean**2)

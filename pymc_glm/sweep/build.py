@@ -87,6 +87,8 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     if multiple is not None:
         state.set_block(x * state.at_current(multiple))
     for hyper in machine.hyperparameters:
+        if hyper.only_collapsed:
+            continue
         if hyper.interweaving is not None and not hyper.collapsed:
             interweave(state, hyper, hyper.interweaving.permuted(position))
         update_hyperparameter(state, hyper)

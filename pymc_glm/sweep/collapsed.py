@@ -128,7 +128,7 @@ def update_without_block(
         if correction is not None:
             target = target + state.substituted(correction, changed)
     current = state.values[hyper.value]
-    if hyper.rowwise is not None and hyper.rowwise.is_binary:
+    if hyper.is_binary:
         state.rng, updated = flip_update(state.rng, current, proposal, target)
     else:
         # What the block takes up of the data says nothing about its scales, and half of what is
@@ -190,15 +190,19 @@ def _normalizer(
     state: SweepState, one: LatentRows, row: Rows, changed: dict[TensorVariable, TensorVariable]
 ) -> TensorVariable:
     """What the rows of a factor contribute besides the integral over the block."""
-    factor = state.factors[one.factor]
-    scale = state.parameters(factor, changed)["scale"]
-    rows = np.array([factor.size], dtype=np.int64)
-    total = -_sum_log(scale, pt.constant(rows))
-    if factor.merged:
-        total = total - factor.merged * pt.log(scale)
+    total = pt.constant(0.0)
+    if one.relative is not None:
+        factor = state.factors[one.factor]
+        scale = state.parameters(factor, changed)["scale"]
+        rows = np.array([factor.size], dtype=np.int64)
+        total = total - _sum_log(scale, pt.constant(rows))
+        if factor.merged:
+            total = total - factor.merged * pt.log(scale)
     offset = row.offset
     if isinstance(offset, np.ndarray) and not np.any(offset):
         return total
+    if row.information is not None:
+        total = total + pt.sum(row.information * offset)
     return total - _weighted_squares(row)
 
 

@@ -57,7 +57,7 @@ def draw_latents(
         cap = _cap(factor, parameters, reference)
         latent = factor.family.latent(state.rng, state.response(index), cap=cap, **parameters)
         state.rng = latent.rng
-        if index in rescaled:
+        if index in rescaled and factor.family.is_relative:
             relative = _relative(latent.precision, parameters["scale"])
             found.append(LatentRows(index, relative, None, latent.information))
         else:

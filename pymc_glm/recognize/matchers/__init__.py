@@ -1,23 +1,43 @@
 """One matcher file per family; importing this package registers them."""
 
 from pymc_glm.recognize.matchers import (
+    asymmetric_laplace,
+    binary,
     cauchy,
+    censored,
+    exponentially_modified_normal,
     gaussian,
     laplace,
+    log_normal,
+    logistic,
     mv_normal,
+    negative_binomial,
     normal_mixture,
+    ordered,
     random_walk,
+    refused,
+    skew_normal,
     student_t,
     zero_sum_normal,
 )
 
 __all__ = [
+    "asymmetric_laplace",
+    "binary",
     "cauchy",
+    "censored",
+    "exponentially_modified_normal",
     "gaussian",
     "laplace",
+    "log_normal",
+    "logistic",
     "mv_normal",
+    "negative_binomial",
     "normal_mixture",
+    "ordered",
     "random_walk",
+    "refused",
+    "skew_normal",
     "student_t",
     "zero_sum_normal",
 ]

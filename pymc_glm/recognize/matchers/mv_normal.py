@@ -1,14 +1,14 @@
-"""Multivariate normal, by covariance, Cholesky factor or precision."""
+"""Multivariate normal and Student laws, by covariance, Cholesky factor or precision."""
 
 import pytensor.tensor as pt
 
-from pymc.distributions.multivariate import PrecisionMvNormalRV
+from pymc.distributions.multivariate import MvStudentTRV, PrecisionMvNormalRV
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.linalg import Cholesky, MatrixInverse
 from pytensor.tensor.random.basic import MvNormalRV
 
-from pymc_glm.families import Gaussian
+from pymc_glm.families import Gaussian, GroupStudentT
 from pymc_glm.recognize.dependence import static_shape
 from pymc_glm.recognize.registry import Match, matcher
 
@@ -17,30 +17,49 @@ from pymc_glm.recognize.registry import Match, matcher
 def match_mv_normal(value, parameters, op):
     """Match ``MvNormal(mu, cov=, chol= or tau=)``: response L^-1 (value - mu), cov = L L'."""
     mu, covariance = parameters
-    covariance = _without_batch(covariance)
-    precision = _inverted(covariance)
-    if precision is not None:
-        return _whiten(value - mu, _transposed(pt.linalg.cholesky(precision)))
-    return _whiten(value - mu, pt.linalg.inv(_cholesky_factor(covariance)))
+    return _standard_normal(*_whiten(value - mu, _whitening(covariance)))
+
+
+@matcher(MvStudentTRV)
+def match_mv_student_t(value, parameters, op):
+    """Match ``MvStudentT(nu, mu, scale)``: groups of responses that share a precision."""
+    nu, mu, covariance = parameters
+    response, correction = _whiten(value - mu, _whitening(covariance))
+    family = GroupStudentT(static_shape(response)[-1])
+    nu = nu[..., None] if nu.type.ndim else nu
+    return [Match(family, response, {"nu": nu, "scale": pt.constant(1.0)}, correction)]
 
 
 @matcher(PrecisionMvNormalRV)
 def match_precision_mv_normal(value, parameters, op):
     """Match a multivariate normal given by its precision tau = C C': response C' (value - mu)."""
     mu, tau = parameters
-    return _whiten(value - mu, _transposed(pt.linalg.cholesky(_without_batch(tau))))
+    root = _transposed(pt.linalg.cholesky(_without_batch(tau)))
+    return _standard_normal(*_whiten(value - mu, root))
+
+
+def _whitening(covariance):
+    """A root of the inverse of a covariance."""
+    covariance = _without_batch(covariance)
+    precision = _inverted(covariance)
+    if precision is not None:
+        return _transposed(pt.linalg.cholesky(precision))
+    return pt.linalg.inv(_cholesky_factor(covariance))
+
+
+def _standard_normal(response, correction):
+    return [Match(Gaussian(), response, {"scale": pt.constant(1.0)}, correction)]
 
 
 def _whiten(centred, root):
-    """Rows of ``root (value - mu)`` are standard normal; the root's determinant is left over."""
+    """``root (value - mu)``, and the logarithm of the root's determinant for all of them."""
     log_determinant = pt.sum(pt.log(pt.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
     if root.type.ndim == 2:
         response = pt.matmul(centred, root.T)
     else:
         response = pt.sum(root * centred[..., None, :], axis=-1)
     batch = static_shape(response)[:-1]
-    correction = pt.sum(pt.broadcast_to(log_determinant, batch))
-    return [Match(Gaussian(), response, {"scale": pt.constant(1.0)}, correction)]
+    return response, pt.sum(pt.broadcast_to(log_determinant, batch))
 
 
 def _without_batch(matrix):
