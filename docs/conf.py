@@ -44,6 +44,7 @@ def write_spellings():
     """Write the table of what is recognised from the list that the tests run over."""
     sys.path.insert(0, str(DOCS.parent / "tests" / "recognize"))
     from spellings_experts import EXPERTS
+    from spellings_likelihoods import LIKELIHOODS
     from spellings_linear import LINEAR
     from spellings_scale import SCALE
 
@@ -51,6 +52,7 @@ def write_spellings():
         spelling_table("Linear predictors and shapes", LINEAR),
         spelling_table("Scales, covariances and structured priors", SCALE),
         spelling_table("Experts and potentials", EXPERTS),
+        spelling_table("Likelihoods and penalties with latents of their own", LIKELIHOODS),
     ]
     target = DOCS / "_generated"
     target.mkdir(exist_ok=True)

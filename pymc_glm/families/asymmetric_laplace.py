@@ -53,6 +53,7 @@ class AsymmetricLaplace(AbstractFamily):
     name: ClassVar[str] = "asymmetric Laplace"
     parameters: ClassVar[tuple[str, ...]] = ("quantile", "scale")
     positive: ClassVar[tuple[str, ...]] = ("quantile", "scale")
+    largest: ClassVar[dict[str, float]] = {"quantile": 1.0}
     has_location: ClassVar[bool] = True
 
     def log_density(

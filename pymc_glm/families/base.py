@@ -85,6 +85,8 @@ class AbstractFamily(ABC):
     # Parameters that must be positive, and those that may be infinite.
     positive: ClassVar[tuple[str, ...]] = ("scale",)
     infinite: ClassVar[tuple[str, ...]] = ()
+    # Largest values of parameters beyond which the family is no mixture.
+    largest: ClassVar[dict[str, float]] = {}
     # A likelihood as a function of its linear predictor need not integrate to one.
     is_density: ClassVar[bool] = True
     # Whether the location given the latent is not zero. Such latents are not told in units of the

@@ -58,6 +58,7 @@ class ExponentialPower(AbstractFamily):
     name: ClassVar[str] = "exponential power"
     parameters: ClassVar[tuple[str, ...]] = ("alpha", "scale")
     positive: ClassVar[tuple[str, ...]] = ("alpha", "scale")
+    largest: ClassVar[dict[str, float]] = {"alpha": 2.0}
 
     def log_density(
         self, t: TensorVariable, *, alpha: TensorVariable, scale: TensorVariable

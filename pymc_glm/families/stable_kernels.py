@@ -20,8 +20,8 @@ __all__ = [
     "REACH",
     "SMALLEST_POWER",
     "THRESHOLD",
-    "symmetric_stable_log_density_sum",
     "symmetric_stable_latent",
+    "symmetric_stable_log_density_sum",
 ]
 
 LOG_PI = math.log(math.pi)
@@ -36,7 +36,7 @@ ANGLE = 0.27
 # infinity.
 THRESHOLD = 0.3
 # abs(t)**-alpha is held above this; the density over it has no more digits to lose there.
-SMALLEST_POWER = 1e-290
+SMALLEST_POWER = 1e-150
 
 
 @kernel

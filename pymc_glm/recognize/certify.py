@@ -7,6 +7,7 @@ import pytensor.tensor as pt
 
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.machine import BlockVariable, Factor
+from pymc_glm.recognize.dependence import simplify
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.model_view import ModelView
 
@@ -50,11 +51,29 @@ def certify(view: ModelView, factors: list[Factor], layout: list[BlockVariable])
         for term in terms
     ]
     model = [pt.sum(term.rows) for term in terms]
-    evaluate = Evaluator([*model, *claimed], list(values.values()))
-    samples = np.array([evaluate(point) for point in _random_points(view)], dtype=float)
+    points = _random_points(view)
+    samples = _sampled([*model, *claimed], list(values.values()), points)
     expected, found = samples[:, : len(terms)], samples[:, len(terms) :]
     for index, term in enumerate(terms):
-        _compare(term.name, expected[:, index], found[:, index])
+        gap = _gap(term.name, expected[:, index], found[:, index])
+        if gap is None:
+            continue
+        # As written the density may cancel in its tails: log(1 + erf(x)). Compiled, it does not.
+        stable = simplify([model[index]], "stabilize", "specialize")
+        [again] = _sampled(stable, list(values.values()), points).T
+        gap = _gap(term.name, again, found[:, index])
+        if gap is not None:
+            raise RecognitionError(
+                f"The recognised factors of {term.name!r} differ from the model's log density by"
+                f" {gap:.3g} between random points. A matcher is wrong for this spelling; please"
+                " report the model, and exclude its variables from the block in the meantime."
+            )
+
+
+def _sampled(graphs: list, values: list, points: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Values of scalar graphs at each point, shape (points, graphs)."""
+    evaluate = Evaluator(graphs, values)
+    return np.array([evaluate(point) for point in points], dtype=float)
 
 
 def _density(factor: Factor, block) -> pt.TensorVariable:
@@ -82,7 +101,8 @@ def _random_points(view: ModelView) -> list[dict[str, np.ndarray]]:
     ]
 
 
-def _compare(name: str, expected: np.ndarray, found: np.ndarray) -> None:
+def _gap(name: str, expected: np.ndarray, found: np.ndarray) -> float | None:
+    """How far differences between points disagree; None where they agree."""
     usable = np.isfinite(expected)
     if np.count_nonzero(usable) < 3:
         raise RecognitionError(
@@ -93,9 +113,4 @@ def _compare(name: str, expected: np.ndarray, found: np.ndarray) -> None:
     expected, found = expected[usable], found[usable]
     size = np.abs(expected).max() + np.abs(found).max() + 1.0
     gap = np.abs(np.diff(expected) - np.diff(found)).max()
-    if not gap <= TOLERANCE * size:
-        raise RecognitionError(
-            f"The recognised factors of {name!r} differ from the model's log density by {gap:.3g}"
-            " between random points. A matcher is wrong for this spelling; please report the"
-            " model, and exclude its variables from the block in the meantime."
-        )
+    return None if gap <= TOLERANCE * size else float(gap)

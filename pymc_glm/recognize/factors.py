@@ -154,3 +154,8 @@ def _refuse_bad_parameter(value: np.ndarray, name: str, term: str, family: Abstr
             f"The {name} of {term!r} is {value.min()} somewhere, and it must be positive. A row of"
             " zero scale is a hard constraint, which no Gaussian draw represents."
         )
+    if name in family.largest and np.any(value > family.largest[name]):
+        raise RecognitionError(
+            f"The {name} of {term!r} is {value.max()} somewhere, and a {family.name} law is a"
+            f" Gaussian mixture only up to {family.largest[name]}. Use pm.sample() for this model."
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import pytensor.tensor as pt
 
 from pytensor.tensor.variable import TensorVariable
@@ -91,6 +92,8 @@ def _hyperbolic_secant(at: Values) -> Candidate:
 def _exponential_power(at: Values) -> Candidate:
     first, second = at.zero - at(1.0), at.zero - at(2.0)
     alpha = pt.log2(second / first)
+    # Beyond two it is a log density, but of no mixture.
+    alpha = pt.switch(alpha > 2.0, np.nan, alpha)
     return _centred(ExponentialPower(), alpha=alpha, scale=first ** (-1.0 / alpha))
 
 

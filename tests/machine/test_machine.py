@@ -81,7 +81,7 @@ def machine():
     """A machine with every role."""
     with pm.Model() as model:
         b = pm.Laplace("b", 0, pm.HalfCauchy("tau", 1), shape=3)
-        k = pm.Bernoulli("k", 0.5)
+        k = pm.Poisson("k", 0.5)
         a = pm.Normal("a<1>")
         noise = pm.HalfNormal("noise", 1)
         pm.Normal("y", RNG.normal(size=(6, 3)) @ b + k + pt.exp(a), noise, observed=np.arange(6.0))

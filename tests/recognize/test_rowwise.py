@@ -234,23 +234,24 @@ def test_dependent_entries_are_not_taken_for_independent(case):
     assert hyper.rowwise is None and hyper.conjugate is None
 
 
+COUPLED = {
+    "in the mean": lambda: observe(X @ beta() + indicators()[COUNTY]),
+    "in the map": lambda: observe(X @ (beta() * indicators())),
+    "sum": lambda: coefficients(0.1 + indicators().sum() * np.ones(3)),
+    "chain": lambda: coefficients(0.1 + pt.cumsum(indicators())),
+}
+
+
+@pytest.mark.parametrize("case", COUPLED)
+def test_coupled_indicators_are_flipped_without_the_block(case):
+    """Whatever the strategy: given the block they would hardly ever flip, or not at all."""
+    machine = with_scales(explain(built(COUPLED[case])), "plain")
+    [hyper] = machine.hyperparameters
+    assert hyper.rv_name == "v" and hyper.only_collapsed and hyper.collapsed
+    assert hyper.update == "flips without the block"
+
+
 NOT_BINARY = {
-    "in the mean": (
-        lambda: observe(X @ beta() + indicators()[COUNTY]),
-        "it is discrete, and its entries are not independent given the block",
-    ),
-    "in the map": (
-        lambda: observe(X @ (beta() * indicators())),
-        "it is discrete, and its entries are not independent given the block",
-    ),
-    "sum": (
-        lambda: coefficients(0.1 + indicators().sum() * np.ones(3)),
-        "it is discrete, and its entries are not independent given the block",
-    ),
-    "chain": (
-        lambda: coefficients(0.1 + pt.cumsum(indicators())),
-        "it is discrete, and its entries are not independent given the block",
-    ),
     "categories": (
         lambda: coefficients(0.1 + pm.Categorical("v", np.ones(3) / 3, shape=3)),
         "it is discrete",

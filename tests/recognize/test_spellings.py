@@ -9,13 +9,14 @@ import pytest
 
 from spelling import Spelling, conditional_gaussian
 from spellings_experts import EXPERTS
+from spellings_likelihoods import LIKELIHOODS
 from spellings_linear import LINEAR
 from spellings_scale import SCALE
 
 from pymc_glm import explain
 from pymc_glm.recognize.dependence import PYTHON_MODE
 
-ALL = [*LINEAR, *SCALE, *EXPERTS]
+ALL = [*LINEAR, *SCALE, *EXPERTS, *LIKELIHOODS]
 
 
 def differentiated(model, names, point):

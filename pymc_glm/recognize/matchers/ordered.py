@@ -93,7 +93,11 @@ def _first_column(part):
     if sides is None or sides[0].owner is None:
         return None
     column = sides[0].owner
-    return column.inputs[0] if isinstance(column.op, Subtensor) else None
+    if not isinstance(column.op, Subtensor):
+        return None
+    [matrix, *_] = column.inputs
+    # A slice of several columns is none of them.
+    return matrix if matrix.type.ndim == sides[0].type.ndim + 1 else None
 
 
 def _sides(graph):
