@@ -25,6 +25,7 @@ from pymc_glm.families.normal_interval import NormalInterval
 from pymc_glm.families.normal_mixture import NormalMixture
 from pymc_glm.families.skew_normal import SkewNormal
 from pymc_glm.families.student_t import StudentT
+from pymc_glm.families.symmetric_stable import SymmetricStable
 
 __all__ = [
     "AbstractFamily",
@@ -53,5 +54,6 @@ __all__ = [
     "NormalMixture",
     "SkewNormal",
     "StudentT",
+    "SymmetricStable",
     "VarianceGamma",
 ]
