@@ -4,14 +4,18 @@ from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.marginal import log_marginal
 from pymc_glm.gaussian.plan import GaussianPlan, plan_gaussian
 from pymc_glm.gaussian.propriety import check_proper
-from pymc_glm.gaussian.rows import Rows, response
+from pymc_glm.gaussian.reference import GaussianReference, gaussian_reference
+from pymc_glm.gaussian.rows import Rows, response, transposed_product
 
 __all__ = [
     "GaussianPlan",
+    "GaussianReference",
     "Rows",
     "check_proper",
     "draw_gaussian",
+    "gaussian_reference",
     "log_marginal",
     "plan_gaussian",
     "response",
+    "transposed_product",
 ]

@@ -19,6 +19,8 @@ __all__ = [
     "add_sparse",
     "response_dense",
     "response_sparse",
+    "transposed_dense",
+    "transposed_sparse",
 ]
 
 
@@ -139,3 +141,19 @@ def response_sparse(starts, columns, values, x, offset):
             total += values[k] * x[columns[k]]
         t[i] = total
     return t
+
+
+@kernel
+def transposed_dense(values, shape, weight):
+    """``K' weight`` for K by rows, without gaps."""
+    return np.dot(weight, np.ascontiguousarray(values).reshape((shape[0], shape[1])))
+
+
+@kernel
+def transposed_sparse(starts, columns, values, size, weight):
+    """``K' weight`` for K in compressed rows."""
+    out = np.zeros(size[0])
+    for i in range(starts.size - 1):
+        for k in range(starts[i], starts[i + 1]):
+            out[columns[k]] += values[k] * weight[i]
+    return out

@@ -13,10 +13,12 @@ from pymc_glm.gaussian.constants import constant_array
 from pymc_glm.machine import LinearMap
 from pymc_glm.ops import KernelOp
 
-__all__ = ["Rows", "response"]
+__all__ = ["Rows", "response", "transposed_product"]
 
 _response_dense = KernelOp("pymc_glm.gaussian.kernels:response_dense")
 _response_sparse = KernelOp("pymc_glm.gaussian.kernels:response_sparse")
+_transposed_dense = KernelOp("pymc_glm.gaussian.kernels:transposed_dense")
+_transposed_sparse = KernelOp("pymc_glm.gaussian.kernels:transposed_sparse")
 
 # Above this share of entries, multiplying the zeros costs less than reading the indices.
 _DENSE_SHARE = 0.4
@@ -96,10 +98,43 @@ def response(
         if values is not None:
             shape = np.array([m, n], dtype=np.int64)
             return cast(TensorVariable, _response_dense(pt.as_tensor(values), shape, x, offset))
-    indptr = np.zeros(m + 1, dtype=np.int64)
-    np.cumsum(np.bincount(linear_map.rows, minlength=m), out=indptr[1:])
     values = linear_map.symbolic_values()
-    return cast(TensorVariable, _response_sparse(indptr, linear_map.columns, values, x, offset))
+    starts = _row_starts(linear_map)
+    return cast(TensorVariable, _response_sparse(starts, linear_map.columns, values, x, offset))
+
+
+def transposed_product(linear_map: LinearMap, weight: TensorVariable) -> TensorVariable:
+    """K' w of a map, computed by one kernel.
+
+    Parameters
+    ----------
+    linear_map : LinearMap, shape (m, n)
+        K, of constant or symbolic values.
+    weight : TensorVariable, shape (m,)
+        w.
+
+    Returns
+    -------
+    product : TensorVariable, shape (n,)
+    """
+    if _is_identity(linear_map):
+        return weight
+    m, n = linear_map.shape
+    if linear_map.rows.size > _DENSE_SHARE * m * n:
+        values = _row_major(linear_map)
+        if values is not None:
+            shape = np.array([m, n], dtype=np.int64)
+            return cast(TensorVariable, _transposed_dense(pt.as_tensor(values), shape, weight))
+    arguments = (_row_starts(linear_map), linear_map.columns, linear_map.symbolic_values())
+    size = np.array([n], dtype=np.int64)
+    return cast(TensorVariable, _transposed_sparse(*arguments, size, weight))
+
+
+def _row_starts(linear_map: LinearMap) -> np.ndarray:
+    """Where the entries of each row start."""
+    starts = np.zeros(linear_map.shape[0] + 1, dtype=np.int64)
+    np.cumsum(np.bincount(linear_map.rows, minlength=linear_map.shape[0]), out=starts[1:])
+    return starts
 
 
 def _is_identity(linear_map: LinearMap) -> bool:

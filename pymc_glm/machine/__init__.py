@@ -13,9 +13,11 @@ from pymc_glm.machine.hyperparameter import (
 )
 from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.machine.machine import AlternateBlock, Guest, LatentMachine, Refusal
-from pymc_glm.machine.strategy import with_scales
+from pymc_glm.machine.reference_move import ANGLE, PseudoRows, ReferenceMove
+from pymc_glm.machine.strategy import with_block, with_scales
 
 __all__ = [
+    "ANGLE",
     "AlternateBlock",
     "BlockVariable",
     "CentredDirection",
@@ -28,8 +30,11 @@ __all__ = [
     "InverseDirection",
     "LatentMachine",
     "LinearMap",
+    "PseudoRows",
+    "ReferenceMove",
     "Refusal",
     "RowwiseTarget",
     "ScaleDependence",
+    "with_block",
     "with_scales",
 ]

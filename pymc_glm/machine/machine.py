@@ -8,6 +8,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.machine.factor import BlockVariable, Factor
 from pymc_glm.machine.hyperparameter import ExplicitLatent, Hyperparameter
+from pymc_glm.machine.reference_move import ReferenceMove
 from pymc_glm.machine.table import machine_html, machine_text
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class LatentMachine(NamedTuple):
         Order and structure of the block's precision, and the reason for the choice.
     alternates : tuple of AlternateBlock
         Further blocks, each drawn given the others.
+    reference : ReferenceMove or None
+        Set where the block moves by Metropolis steps from a reference, in place of a draw given the
+        latents of the smooth factors.
     """
 
     block: list[BlockVariable]
@@ -104,6 +108,7 @@ class LatentMachine(NamedTuple):
     refused: list[Refusal]
     plan: GaussianPlan
     alternates: tuple[AlternateBlock, ...] = ()
+    reference: ReferenceMove | None = None
 
     @property
     def size(self) -> int:

@@ -7,9 +7,10 @@ import numpy as np
 from pymc_glm.machine.hyperparameter import Hyperparameter
 from pymc_glm.machine.machine import LatentMachine
 
-__all__ = ["STRATEGIES", "with_scales"]
+__all__ = ["BLOCK_MOVES", "STRATEGIES", "with_block", "with_scales"]
 
 STRATEGIES = ("auto", "collapsed", "interweave", "plain")
+BLOCK_MOVES = ("auto", "gibbs", "metropolis")
 
 # A move without the block takes some five factorisations. Up to this many operations each they
 # cost less than what a chain loses by moving scales given the block.
@@ -18,6 +19,37 @@ CHEAP = 3e5
 CHEAP_FLIPS = 1e7
 # With this many data for each unknown the block says what a scale is, and moves along well.
 MANY_DATA = 4
+
+
+def with_block(machine: LatentMachine, block: str) -> LatentMachine:
+    """The machine with the move of its block that was asked for.
+
+    Parameters
+    ----------
+    machine : LatentMachine
+        A recognised model, with the reference that was found for it, if any.
+    block : {"auto", "gibbs", "metropolis"}
+        ``"gibbs"`` draws the block given the latents of all factors. ``"metropolis"`` moves it
+        from a Gaussian reference without the latents of smooth likelihoods, and is an error where
+        there is none. ``"auto"`` does so where there is one.
+
+    Returns
+    -------
+    machine : LatentMachine
+
+    Raises
+    ------
+    ValueError
+        If ``block`` is something else, or there is no reference and it is asked for.
+    """
+    if block not in BLOCK_MOVES:
+        raise ValueError(f"Got block={block!r}. Choose one of {', '.join(map(repr, BLOCK_MOVES))}.")
+    if block == "metropolis" and machine.reference is None:
+        raise ValueError(
+            "Got block='metropolis', and the model has no smooth likelihood with a small dense"
+            " block that a Gaussian is close to. Use block='gibbs'."
+        )
+    return machine._replace(reference=None) if block == "gibbs" else machine
 
 
 def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:

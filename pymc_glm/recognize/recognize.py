@@ -31,6 +31,7 @@ from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import assign_roles
 from pymc_glm.recognize.model_view import ModelView, view_model
 from pymc_glm.recognize.recentre import recentre
+from pymc_glm.recognize.reference_move import with_reference
 
 __all__ = ["Recognition", "explain", "recognize"]
 
@@ -135,7 +136,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         alternates=alternates,
     )
     _refuse_bad_start(machine, view)
-    return Recognition(with_scales(machine, "auto"), view)
+    return Recognition(with_scales(with_reference(machine, view), "auto"), view)
 
 
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:

@@ -114,7 +114,12 @@ class StartingPoints:
 
     def _rows(self, point: dict[str, np.ndarray]) -> list[_NumericRows]:
         values = iter(self._evaluate(point))
-        return [_numeric_rows(factor, values) for factor in self.machine.factors]
+        rows = [_numeric_rows(factor, values) for factor in self.machine.factors]
+        move = self.machine.reference
+        for one in () if move is None else move.rows:
+            location = one.information / one.precision
+            rows[one.factor] = rows[one.factor]._replace(precision=one.precision, location=location)
+        return rows
 
     def _draw_block(self, rng: np.random.Generator, point: dict[str, np.ndarray]) -> np.ndarray:
         rows = self._rows(point)

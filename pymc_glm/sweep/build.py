@@ -19,6 +19,7 @@ from pymc_glm.sweep.collapsed import LatentRows, current_rows, update_without_bl
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.latents import draw_latents
+from pymc_glm.sweep.metropolis import move_from_reference, pseudo_rows
 from pymc_glm.sweep.reference import reference_point
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.sufficient_rows import sufficient_rows
@@ -94,7 +95,16 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
         update_hyperparameter(state, hyper)
     collapsed = [hyper for hyper in machine.hyperparameters if hyper.collapsed]
     rescaled = {index for hyper in collapsed for index in hyper.factors}
-    latent_rows = draw_latents(state, machine.plan, rescaled)
+    move = machine.reference
+    latent_rows = draw_latents(
+        state, machine.plan, rescaled, frozenset() if move is None else move.factors
+    )
+    if move is not None:
+        latent_rows += pseudo_rows(move)
+        move_from_reference(state, machine, move, latent_rows)
+        rows = current_rows(state, machine.plan, latent_rows)
+        _set_explicit_latents(state, machine, latent_rows, rows)
+        return _sweep_graph(machine, state, rng, x, inputs, multiple)
     reference = reference_point(state.factors) if collapsed else np.zeros(machine.size)
     # Moving twice costs little there, and makes draws of the scales nearly independent.
     is_cheap = machine.plan.operations <= CHEAP_MOVE
@@ -107,6 +117,11 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     state.set_block(drawn)
     for alternate in machine.alternates:
         draw_alternate(state, machine, alternate)
+    return _sweep_graph(machine, state, rng, x, inputs, multiple)
+
+
+def _sweep_graph(machine, state: SweepState, rng, x, inputs: dict, multiple) -> SweepGraph:
+    """The graph from the inputs to the state, multiples undone."""
     drawn = state.x if multiple is None else state.x / state.at_current(multiple)
     _divide_by_multiples(state, machine)
     return SweepGraph(

@@ -11,7 +11,7 @@ and the latents are those of the same sweep, not drawn in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -26,7 +26,7 @@ from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.target_ops import flip_update, slice_update
 
-__all__ = ["LatentRows", "current_rows", "update_without_block"]
+__all__ = ["LatentRows", "current_rows", "integrated_target", "update_without_block"]
 
 KERNELS = "pymc_glm.sweep.collapsed_kernels"
 SCALAR = (("float64", 0),)
@@ -111,22 +111,15 @@ def update_without_block(
         draw_conjugate(state, hyper, hyper.joint, decay)
         return
     proposal = hyper.value.type(f"{hyper.name}_proposal")
-    changed = {hyper.value: proposal}
-    touched = set(hyper.factors)
-    # What the proposal does not change comes first, to be assembled once.
-    ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
-    rows = [_rows(state, one, changed, _keeps_scales_apart(plan)) for one in ordered]
-    rows = [_measured_from(reference, row) for row in rows]
-    target = state.substituted(hyper.log_prior, changed) + log_marginal(plan, rows)
-    for one, row in zip(ordered, rows, strict=True):
-        if one.factor in touched:
-            target = target + _normalizer(state, one, row, changed)
-    for index in sorted(touched - {one.factor for one in latent_rows}):
-        target = target + state.log_density_sum(index, changed)
-    for index in touched:
-        correction = state.factors[index].correction
-        if correction is not None:
-            target = target + state.substituted(correction, changed)
+    target = integrated_target(
+        state,
+        plan,
+        latent_rows,
+        hyper,
+        {hyper.value: proposal},
+        reference,
+        lambda rows: log_marginal(plan, rows),
+    )
     current = state.values[hyper.value]
     if hyper.is_binary:
         state.rng, updated = flip_update(state.rng, current, proposal, target)
@@ -137,6 +130,56 @@ def update_without_block(
         width = 2.0 * slice_width(state, hyper, most=max(total - plan.size, 1))
         state.rng, updated = slice_update(state.rng, current, proposal, target, width)
     state.set_value(hyper.value, updated)
+
+
+def integrated_target(
+    state: SweepState,
+    plan: GaussianPlan,
+    latent_rows: Sequence[LatentRows],
+    hyper: Hyperparameter,
+    changed: dict[TensorVariable, TensorVariable],
+    reference: np.ndarray,
+    marginal: Callable[[list[Rows]], TensorVariable],
+) -> TensorVariable:
+    """Log density of a changed scale given the latents, with the block integrated out.
+
+    Parameters
+    ----------
+    state : SweepState
+        The current values.
+    plan : GaussianPlan
+        Order and structure of the block's precision.
+    latent_rows : sequence of LatentRows
+        All factors that involve the block.
+    hyper : Hyperparameter
+        The scale.
+    changed : dict of TensorVariable to TensorVariable
+        Its value variable and the new value.
+    reference : ndarray, shape (n,)
+        A point near the block, in the drawn order, from which responses are measured.
+    marginal : callable
+        Log of the integral over the block of what rows say.
+
+    Returns
+    -------
+    target : TensorVariable, shape ()
+    """
+    touched = set(hyper.factors)
+    # What the proposal does not change comes first, to be assembled once.
+    ordered = sorted(latent_rows, key=lambda one: one.factor in touched)
+    rows = [_rows(state, one, changed, _keeps_scales_apart(plan)) for one in ordered]
+    rows = [_measured_from(reference, row) for row in rows]
+    target = state.substituted(hyper.log_prior, changed) + marginal(rows)
+    for one, row in zip(ordered, rows, strict=True):
+        if one.factor in touched:
+            target = target + _normalizer(state, one, row, changed)
+    for index in sorted(touched - {one.factor for one in latent_rows}):
+        target = target + state.log_density_sum(index, changed)
+    for index in touched:
+        correction = state.factors[index].correction
+        if correction is not None:
+            target = target + state.substituted(correction, changed)
+    return target
 
 
 def _residual_sum(

@@ -28,7 +28,10 @@ _relative = KernelOp("pymc_glm.sweep.collapsed_kernels:relative_precision")
 
 
 def draw_latents(
-    state: SweepState, plan: GaussianPlan, rescaled: Collection[int]
+    state: SweepState,
+    plan: GaussianPlan,
+    rescaled: Collection[int],
+    without: Collection[int] = (),
 ) -> list[LatentRows]:
     """Draw the latents of every factor that involves the block, given the block.
 
@@ -40,6 +43,8 @@ def draw_latents(
         Structure of the block's precision, which bounds the latents that can be used.
     rescaled : collection of int
         Factors whose scales will change before the block is drawn.
+    without : collection of int
+        Factors whose latents are not needed.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def draw_latents(
     reference = _reference_scale(state, plan)
     found = []
     for index, factor in enumerate(state.factors):
-        if factor.linear_map.rows.size == 0:
+        if factor.linear_map.rows.size == 0 or index in without:
             continue
         if not factor.family.has_latent:
             found.append(LatentRows(index, pt.constant(1.0), None, None))

@@ -97,8 +97,17 @@ class SweepState:
         self, index: int, changed: dict[TensorVariable, TensorVariable]
     ) -> TensorVariable:
         """Responses of a factor with some variables changed."""
+        return self.response_of(index, self.x, changed)
+
+    def response_of(
+        self,
+        index: int,
+        x: TensorVariable,
+        changed: dict[TensorVariable, TensorVariable],
+    ) -> TensorVariable:
+        """Responses of a factor at another block, with some variables changed."""
         factor = self.factors[index]
-        return response(self.linear_map(factor, changed), self.x, self.offset(factor, changed))
+        return response(self.linear_map(factor, changed), x, self.offset(factor, changed))
 
     def set_value(self, variable: TensorVariable, value: TensorVariable) -> None:
         """Change a variable; responses that depend on it are forgotten."""

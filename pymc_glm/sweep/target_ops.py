@@ -27,6 +27,7 @@ __all__ = [
     "RowwiseSliceUpdate",
     "SliceUpdate",
     "flip_update",
+    "free_frontier",
     "rowwise_slice_update",
     "slice_update",
 ]
@@ -299,7 +300,7 @@ def flip_update(
 def _apply(
     kind: type[AbstractTargetUpdate], rng, current, proposal, target, width: float
 ) -> tuple[Variable, TensorVariable]:
-    frontier = _free_frontier(target, proposal)
+    frontier = free_frontier(target, proposal)
     placeholders = {variable: variable.type() for variable in frontier}
     [inner] = graph_replace([target], placeholders, strict=False) if placeholders else [target]
     op = kind([proposal, *placeholders.values()], inner, width)
@@ -307,7 +308,7 @@ def _apply(
     return next_rng, updated
 
 
-def _free_frontier(target: Variable, proposal: Variable) -> list[Variable]:
+def free_frontier(target: Variable, proposal: Variable) -> list[Variable]:
     """Largest subgraphs of the target that do not mention the proposal, scalar constants apart."""
     dependent: dict[Variable, bool] = {}
 
