@@ -42,7 +42,7 @@ def _tail_excess(rng, a):
 
 @kernel
 def normal_excess(rng, a):
-    """A standard normal variate given that it is above a, minus a: small numbers keep all digits."""
+    """A standard normal variate given that it is above a, minus a: small ones keep all digits."""
     if a >= TAIL:
         return _tail_excess(rng, a)
     if not a > -np.inf:
