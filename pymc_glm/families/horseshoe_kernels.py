@@ -1,4 +1,4 @@
-"""Numba kernels of the horseshoe family: its density, and the exact draw of a local precision."""
+"""Numba kernels of the horseshoe family: its density, and draws of the precisions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from pymc_glm.numba_support import kernel
+from pymc_glm.random.horseshoe_kernels import SMALLEST, local_precision
 
 __all__ = [
     "horseshoe_log_density",
@@ -23,8 +24,6 @@ __all__ = [
 # -log(2 pi**3) / 2, from the integral of exp(u) E1(u) over the line.
 LOG_HEIGHT = -0.5 * math.log(2.0 * math.pi**3)
 EULER_GAMMA = 0.5772156649015329
-# Half the square of a standardised response is held above this: at zero the density has a pole.
-SMALLEST = 1e-300
 # exp(u) E1(u) beyond one is interpolated in 1 / u, piece by piece, to rounding.
 EDGES = (1.0, 2.0, 4.5, 12.0, np.inf)
 DEGREE = 19
@@ -163,34 +162,6 @@ def horseshoe_log_density_sum(terms, scale):
             total += math.log(product)
             product = 1.0
     return total + math.log(product)
-
-
-@kernel
-def local_precision(rng, u):
-    """A draw of eta from the density proportional to exp(-u eta) / (1 + eta).
-
-    Rejection with an acceptance of at least 0.59: from an exponential law where u >= 1; elsewhere
-    in s = 1 + eta, from 1 / s up to 1 / u and an exponential tail beyond.
-    """
-    if u >= 1.0:
-        while True:
-            eta = rng.standard_exponential() / u
-            if rng.random() * (1.0 + eta) <= 1.0:
-                return eta
-    log_u = math.log(u)
-    body = -log_u * math.exp(-u)
-    tail = math.exp(-1.0)
-    while True:
-        if rng.random() * (body + tail) < body:
-            power = -log_u * rng.random()
-            # s - 1 without cancellation: s itself is one in all digits where power is small.
-            eta = math.expm1(power)
-            if rng.random() <= math.exp(-u * eta):
-                return eta
-        else:
-            s = (1.0 + rng.standard_exponential()) / u
-            if rng.random() * u * s <= 1.0:
-                return s - 1.0
 
 
 @kernel

@@ -15,13 +15,14 @@ __all__ = ["AbstractKernelRandomVariable"]
 
 
 class AbstractKernelRandomVariable(RandomVariable):
-    """A scalar random variable whose draws come from ``pymc_glm.random.kernels``.
+    """A scalar random variable whose draws come from a kernel module.
 
     The Python and the numba backend run the same kernel over the rows in C order, so one seed
     gives the same draws on both, up to rounding where PyTensor compiles with ``numba__fastmath``.
     """
 
     dtype = "floatX"
+    kernel_module: ClassVar[str] = "pymc_glm.random.kernels"
     kernel_name: ClassVar[str]
 
     @staticmethod
@@ -51,5 +52,5 @@ class AbstractKernelRandomVariable(RandomVariable):
                 f"{shape}. The size must cover the shape of the parameters."
             )
         rows = [np.ascontiguousarray(np.broadcast_to(value, shape)).ravel() for value in values]
-        kernels = import_module("pymc_glm.random.kernels")
+        kernels = import_module(self.kernel_module)
         return getattr(kernels, f"{self.kernel_name}_vector")(rng, *rows).reshape(shape)
