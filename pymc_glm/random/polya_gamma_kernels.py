@@ -48,7 +48,11 @@ WIDER = 0.5
 CEILING = 0.08
 # Proposals this many standard deviations out, to the fourth power, are compared with the density.
 SQUEEZED = 2.5**4
+# The polynomial below both bounds of the density: a constant and a quartic, over the shape.
 SQUEEZE = CEILING + 1 / 12 + 0.002
+RIGHT = 0.025
+LEFT = 0.027
+LEFT_OF_SMALL = 0.17
 # Up to this shape the alternating series costs less than a contour integral and loses no digits.
 MOST_FOR_SERIES = 12.0
 CONTOUR_STEP = 0.4
@@ -267,7 +271,7 @@ def polya_gamma(rng, shape, tilt):
             continue
         exponential = rng.standard_exponential()
         square = normal * normal
-        quartic = 0.024 if normal > 0.0 else 0.027 + 0.17 * inverse
+        quartic = RIGHT if normal > 0.0 else LEFT + LEFT_OF_SMALL * inverse
         fourth = square * square
         bound = SQUEEZE + quartic * fourth
         if exponential * shape < bound or fourth > widest:
