@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast, final
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
 
 import numpy as np
+import pytensor.tensor as pt
 
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
@@ -16,10 +18,40 @@ from pymc_glm.ops import KernelOp
 __all__ = ["Horseshoe"]
 
 _KERNELS = "pymc_glm.families.horseshoe_kernels"
-_LOG_DENSITY = KernelOp(f"{_KERNELS}:horseshoe_log_density")
 _LOG_DENSITY_SUM = KernelOp(f"{_KERNELS}:horseshoe_log_density_sum", (("float64", 0),))
 _TERMS = KernelOp(f"{_KERNELS}:horseshoe_terms", (("float64", 2),))
 _PRECISION = KernelOp(f"{_KERNELS}:horseshoe_precision", stochastic=True)
+
+# As in the kernels: -log(2 pi**3) / 2, and what half the square of a response is held above.
+_LOG_HEIGHT = -0.5 * np.log(2.0 * np.pi**3)
+_SMALLEST = 1e-300
+# Beyond it the slope of log(exp(u) E1(u)) is a series in 1 / u; the closed form loses digits.
+_LARGE = 1e3
+# The number of indecomposable permutations of n, from n = 1.
+_SERIES = (1.0, 1.0, 3.0, 13.0, 71.0, 461.0)
+
+
+class _LogScaledExponentialIntegrals(KernelOp):
+    """log(exp(u) E1(u)) of each entry of a vector, with a gradient."""
+
+    def pullback(
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        output_grads: Sequence[Variable],
+    ) -> list[Any]:
+        """The slope is one minus one over u exp(u) E1(u)."""
+        [u], [value], [gradient] = inputs, outputs, output_grads
+        u = pt.maximum(u, _SMALLEST)
+        inverse = 1.0 / pt.maximum(u, _LARGE)
+        series = pt.zeros_like(u)
+        for coefficient in reversed(_SERIES):
+            series = (coefficient + series) * -inverse
+        near = 1.0 - pt.exp(-value) / u
+        return [gradient * pt.switch(u < _LARGE, near, series)]
+
+
+_LOG_INTEGRALS = _LogScaledExponentialIntegrals(f"{_KERNELS}:log_scaled_exponential_integrals")
 
 
 @final
@@ -58,8 +90,10 @@ class Horseshoe(AbstractFamily):
 
     def log_density(self, t: TensorVariable, *, scale: TensorVariable) -> TensorVariable:
         """Log density of each response."""
-        shape = t.shape
-        return cast(TensorVariable, _LOG_DENSITY(t.flatten(), as_float64(scale)).reshape(shape))
+        scale = as_float64(scale)
+        u = pt.maximum(0.5 * (as_float64(t) / scale) ** 2, _SMALLEST)
+        integrals = evaluate(_LOG_INTEGRALS, u.flatten()).reshape(u.shape, ndim=u.type.ndim)
+        return _LOG_HEIGHT - pt.log(scale) + integrals
 
     def log_density_sum(self, t: TensorVariable, *, scale: TensorVariable) -> TensorVariable:
         """Sum of the log densities; what does not depend on the scale is an Op of its own."""

@@ -14,11 +14,11 @@ from pymc_glm.numba_support import kernel
 from pymc_glm.random.horseshoe_kernels import SMALLEST, local_precision
 
 __all__ = [
-    "horseshoe_log_density",
     "horseshoe_log_density_sum",
     "horseshoe_precision",
     "horseshoe_terms",
     "local_precision",
+    "log_scaled_exponential_integrals",
 ]
 
 # -log(2 pi**3) / 2, from the integral of exp(u) E1(u) over the line.
@@ -96,14 +96,11 @@ def _half_square(t, scale):
 
 
 @kernel
-def horseshoe_log_density(t, scale):
-    """Log density of each response."""
-    step = 0 if scale.size == 1 else 1
-    out = np.empty(t.size)
-    for i in range(t.size):
-        s = scale[i * step]
-        u = _half_square(t[i], s)
-        out[i] = LOG_HEIGHT - math.log(s) + log_scaled_exponential_integral(u)
+def log_scaled_exponential_integrals(u):
+    """log(exp(u) E1(u)) of each entry, with those below the smallest held at it."""
+    out = np.empty(u.size)
+    for i in range(u.size):
+        out[i] = log_scaled_exponential_integral(max(u[i], SMALLEST))
     return out
 
 
