@@ -37,6 +37,14 @@ LARGEST_TERM = 1e100
 # Up to this shape, or this product of shape and exp(-2 z), proposals are inverse Gaussian.
 MOST_BY_SERIES = 1.0
 MOST_REJECTED = 0.6
+# Of an untilted shape one: where its two hats meet, which part of their mass is above, and a height
+# below which both always accept.
+CUT = 0.64
+ABOVE_CUT = 4.0 / PI * math.exp(-PI * PI / 8.0 * CUT)
+ABOVE_CUT /= ABOVE_CUT + 2.0 * math.erfc(math.sqrt(0.5 / CUT))
+SURE = 0.99
+# Shapes one and two are untilted ones, tilted by rejection, up to this product of shape and z.
+MOST_TILTED = 0.7
 # Below these, differences that cancel are replaced by their series.
 SMALL_Z = 0.1
 SMALL_W = 0.01
@@ -101,6 +109,33 @@ def _is_below_series(uniform, x, h):
                 return False
         elif abs(term) > LARGEST_TERM:
             return False
+
+
+@kernel
+def _untilted_one(rng):
+    """A variate of shape one and z = 0, nearly always at the first attempt (Devroye, 2009)."""
+    while True:
+        uniform = rng.random()
+        if uniform < ABOVE_CUT:
+            uniform /= ABOVE_CUT
+            x = CUT + rng.standard_exponential() * (8.0 / (PI * PI))
+            if uniform <= SURE:
+                return x
+            # The density over the hat; the next term of this series is below rounding.
+            q = math.exp(-PI * PI * x)
+            if uniform <= 1.0 - q * (3.0 - q * q * (5.0 - 7.0 * q * q * q)):
+                return x
+        else:
+            uniform = (uniform - ABOVE_CUT) / (1.0 - ABOVE_CUT)
+            # The tail of a normal variate x**-0.5, from an exponential one.
+            while True:
+                exponential = rng.standard_exponential()
+                if CUT * exponential * exponential <= 2.0 * rng.standard_exponential():
+                    break
+            root = 1.0 + CUT * exponential
+            x = CUT / (root * root)
+            if uniform <= SURE or _is_below_series(uniform, x, 1.0):
+                return x
 
 
 @kernel
@@ -253,6 +288,13 @@ def polya_gamma(rng, shape, tilt):
     if shape == 0.0:
         return 0.0
     z = 0.5 * abs(tilt)
+    if (shape == 1.0 or shape == 2.0) and shape * z < MOST_TILTED:
+        while True:
+            x = _untilted_one(rng)
+            if shape == 2.0:
+                x += _untilted_one(rng)
+            if z == 0.0 or rng.standard_exponential() >= 0.5 * z * z * x:
+                return 0.25 * x
     if shape <= MOST_BY_SERIES or shape * math.exp(-2.0 * z) < MOST_REJECTED:
         mean = 1.0 / z
         while True:

@@ -79,7 +79,7 @@ def polya_gamma_cdf(shape, tilt):
 POLYA_GAMMA = [
     (shape, tilt)
     for shape in (0.7, 1.0, 1.5, 2.0, 3.3, 11.0, 13.0, 60.0, 1e3)
-    for tilt in (0.0, 0.7, 3.0, 12.0)
+    for tilt in (0.0, 0.5, 2.0, 12.0)
 ]
 
 
