@@ -95,7 +95,13 @@ def cases() -> Iterator[Case]:
     for shape in (0.3, 1.0, 1.5, 2.0, 4.0, 10.0, 20.0, 60.0, 500.0):
         for tilt in (0.0, 1.0, 4.0, 15.0, 180.0):
             kernel = polya_gamma_kernels.polya_gamma_vector
-            exact = "no" if tilt >= 180.0 or shape >= 50.0 or 1.0 < shape < 8.0 else "yes"
+            # Large tilts give a wrong mean (shapes 1, 10, 20) and large shapes a normal law. Means
+            # and variances of shapes from 1 to 8 are off: whole ones at some tilts only.
+            exact = (
+                "no" if shape >= 50.0 or (tilt >= 180.0 and shape in (1.0, 10.0, 20.0)) else "yes"
+            )
+            if 1.0 < shape < 8.0:
+                exact = "partly" if shape % 1.0 == 0.0 else "no"
             yield Case("polya_gamma", (shape, tilt), kernel, public, "polyagamma", exact)
     for index in (0.25, 0.5, 0.75):
         for tilt in (0.0, 1.0, 30.0, 1e6):
@@ -157,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--law", help="only this law")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(arguments)
-    print(f"{'law':20}{'parameters':>24}{'M/s':>8}{'M/s':>9}  {'public':18}{'exact':>6}{'KS':>8}")
+    print(f"{'law':20}{'parameters':>24}{'M/s':>8}{'M/s':>9}  {'public':18}{'exact':>7}{'KS':>8}")
     results = []
     for case in cases():
         if options.law not in (None, case.law):
@@ -167,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parameters = ", ".join(f"{value:g}" for value in case.parameters)
         line = f"{case.law:20}{parameters:>24}{figures['ours']:8.1f}"
         if "public" in figures:
-            line += f"{figures['public']:9.3f}  {case.public_name:18}{case.exact:>6}"
+            line += f"{figures['public']:9.3f}  {case.public_name:18}{case.exact:>7}"
             line += f"{figures['ks']:8.2f}"
         print(line, flush=True)
     if options.json:

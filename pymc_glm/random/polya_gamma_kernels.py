@@ -43,8 +43,8 @@ CUT = 0.64
 ABOVE_CUT = 4.0 / PI * math.exp(-PI * PI / 8.0 * CUT)
 ABOVE_CUT /= ABOVE_CUT + 2.0 * math.erfc(math.sqrt(0.5 / CUT))
 SURE = 0.99
-# Shapes one and two are untilted ones, tilted by rejection, up to this product of shape and z.
-MOST_TILTED = 0.7
+# Shapes one and two are sums of untilted ones, tilted by rejection, up to this z.
+MOST_TILTED = 0.6
 # Below these, differences that cancel are replaced by their series.
 SMALL_Z = 0.1
 SMALL_W = 0.01
@@ -288,7 +288,7 @@ def polya_gamma(rng, shape, tilt):
     if shape == 0.0:
         return 0.0
     z = 0.5 * abs(tilt)
-    if (shape == 1.0 or shape == 2.0) and shape * z < MOST_TILTED:
+    if (shape == 1.0 or shape == 2.0) and z < MOST_TILTED:
         while True:
             x = _untilted_one(rng)
             if shape == 2.0:
