@@ -229,7 +229,7 @@ def test_tilted_stable(index, tilt):
     draws = draw(stable.log_tilted_stable_vector, 311, index, tilt)
     cdf = log_tilted_stable_cdf(index, tilt)
     assert ks_p_value(draws, cdf) > FALSE_ALARM / len(STABLE)
-    # A twin of a tilt ten per cent larger.
+    # A twin whose tilt is a fifth too large.
     if tilt > 0 and index > 0.1:
         draws = draw(stable.log_tilted_stable_vector, 312, index, 1.2 * tilt)
         assert ks_p_value(draws, cdf) < FALSE_ALARM / len(STABLE)
