@@ -186,3 +186,107 @@ def prior_and_potential():
     b = beta()
     observe(X @ b)
     pm.Potential("extra", -0.5 * pt.sum((X @ b - 1.0) ** 2))
+
+
+@spelling(EXPERTS, "x", is_gaussian=False)
+def declared_charbonnier():
+    """Charbonnier jumps with an unknown rate: smoothed total variation."""
+    rate = pm.HalfNormal("rate", 3)
+    pymc_glm.expert("jumps", pymc_glm.Charbonnier.dist(0, rate, 0.1), pt.diff(series()))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_hyperbolic_secant():
+    """HyperbolicSecant likelihood: the log-cosh loss."""
+    scale = pm.HalfNormal("scale", 1)
+    pymc_glm.HyperbolicSecant("y", X @ beta(), alpha=1.5, scale=scale, observed=Y)
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_exponential_power():
+    """ExponentialPower prior: the bridge."""
+    observe(X @ pymc_glm.ExponentialPower("b", 0, 0.5, pm.HalfNormal("scale", 1), shape=3))
+
+
+@spelling(EXPERTS, "x", is_gaussian=False)
+def declared_symmetric_stable():
+    """SymmetricStable jumps of unknown index."""
+    alpha = pm.Uniform("alpha", 0.5, 1.9)
+    pymc_glm.expert("jumps", pymc_glm.SymmetricStable.dist(0, alpha, 0.3), pt.diff(series()))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_group_laplace():
+    """GroupLaplace prior, one group for each row, scales unknown."""
+    scale = pm.HalfNormal("scale", 1, shape=2)
+    observe(X @ pymc_glm.GroupLaplace("b", 0, scale, shape=(2, 3)).sum(axis=0))
+
+
+@spelling(EXPERTS, "x", is_gaussian=False)
+def declared_isotropic_total_variation():
+    """GroupLaplace of the two differences of each pixel."""
+    image = pm.Flat("x", shape=(3, 4))
+    observe(image, np.outer(Y[:3], Y[:4]))
+    differences = [pt.diff(image, axis=0)[:, :-1], pt.diff(image, axis=1)[:-1]]
+    pymc_glm.expert(
+        "jumps", pymc_glm.GroupLaplace.dist(np.zeros(2), 0.3), pt.stack(differences, -1)
+    )
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_horseshoe():
+    """Horseshoe prior, local scales integrated out."""
+    observe(X @ pymc_glm.Horseshoe("b", 0, pm.HalfCauchy("tau", 1), shape=3))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_generalized_hyperbolic():
+    """GeneralizedHyperbolic likelihood, skewed."""
+    law = {"order": 0.3, "alpha": 2.0, "beta": -0.5, "delta": pm.HalfNormal("delta", 1)}
+    pymc_glm.GeneralizedHyperbolic("y", X @ beta(), **law, observed=Y)
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_normal_inverse_gaussian():
+    """NormalInverseGaussian likelihood of unknown skewness."""
+    skew = pm.Uniform("skew", -1, 1)
+    pymc_glm.NormalInverseGaussian("y", X @ beta(), 2.0, 2.0 * skew, 0.5, observed=Y)
+
+
+@spelling(EXPERTS, "x", is_gaussian=False)
+def declared_hyperbolic():
+    """Hyperbolic jumps."""
+    pymc_glm.expert("jumps", pymc_glm.Hyperbolic.dist(0, 3.0, 1.0, 0.2), pt.diff(series()))
+
+
+@spelling(EXPERTS, "x", is_gaussian=False)
+def declared_variance_gamma():
+    """VarianceGamma jumps."""
+    pymc_glm.expert("jumps", pymc_glm.VarianceGamma.dist(0, 0.8, 3.0, 1.0), pt.diff(series()))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_normal_exponential_gamma():
+    """NormalExponentialGamma prior."""
+    scale = pm.HalfNormal("scale", 1)
+    observe(X @ pymc_glm.NormalExponentialGamma("b", 0, 0.5, scale, shape=3))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_generalized_double_pareto():
+    """GeneralizedDoublePareto prior."""
+    scale = pm.HalfNormal("scale", 1)
+    observe(X @ pymc_glm.GeneralizedDoublePareto("b", 0, 3.0, scale, shape=3))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_dirichlet_laplace():
+    """DirichletLaplace prior of unknown concentration."""
+    concentration = pm.Uniform("concentration", 0.1, 1)
+    observe(X @ pymc_glm.DirichletLaplace("b", 0, concentration, shape=3))
+
+
+@spelling(EXPERTS, "b", is_gaussian=False)
+def declared_hinge():
+    """A support vector machine: pymc_glm.hinge."""
+    pymc_glm.hinge("loss", np.sign(Y) * (X @ beta()))
