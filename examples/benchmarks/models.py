@@ -1,7 +1,8 @@
 """Benchmark models: fixed definitions, so that speed claims name the same thing everywhere.
 
 The models of the Nile's jumps and of the stack loss are those of ``pymc-glm demo``; regressions
-on many predictors are in `regressions`, models with varying effects in `multilevel`.
+on many predictors are in `regressions`, models with varying effects in `multilevel`, outcomes
+that are not Gaussian in `likelihoods`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from likelihoods import LIKELIHOODS
 from multilevel import radon, sleepstudy
 from regressions import REGRESSIONS, horseshoe_pn
 
@@ -158,6 +160,7 @@ BENCHMARKS: dict[str, Callable[[], pm.Model]] = {
     "robust_stackloss": stack_loss_regression,
     "radon": radon,
     "sleepstudy": sleepstudy,
+    **LIKELIHOODS,
 }
 # Models whose size is an argument.
 SIZED: dict[str, Callable[[int], pm.Model]] = {"horseshoe_pn": horseshoe_pn}
