@@ -109,7 +109,9 @@ def _funcify_kernel_op(op: KernelOp, node, **_) -> tuple[Callable, str]:
         "g" if isinstance(variable.type, RandomGeneratorType) else str(variable.type.ndim)
         for variable in node.inputs
     )
-    key = f"{op.kernel}-{op.outputs}-{op.stochastic}-{shapes}"
+    # File names of the cache are made of the key, and their length is limited.
+    text = f"{op.kernel}-{op.outputs}-{op.stochastic}-{shapes}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
     function = compile_source(
         source, f"{op}_op", {"function": op.function(), "np": __import__("numpy")}, key
     )

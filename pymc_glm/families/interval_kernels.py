@@ -8,7 +8,7 @@ import numpy as np
 
 from pymc_glm.families.kernels import stride
 from pymc_glm.numba_support import kernel
-from pymc_glm.random.truncated_normal_kernels import normal_above, truncated_normal
+from pymc_glm.random.truncated_normal_kernels import normal_excess, truncated_normal
 
 __all__ = [
     "exponentially_modified_information",
@@ -108,12 +108,6 @@ def interval_information(rng, t, lower, upper, sigma):
 
 
 @kernel
-def _positive_normal(rng, mean):
-    """A normal variate of the given mean and standard deviation one, given that it is positive."""
-    return mean + normal_above(rng, -mean)
-
-
-@kernel
 def skew_normal_information(rng, t, alpha, scale):
     """Precision and information of a skew-normal response, given its half-normal part."""
     precision = np.empty(t.size)
@@ -123,7 +117,8 @@ def skew_normal_information(rng, t, alpha, scale):
         inverse = 1.0 / scale[i * stride(scale.size, t.size)]
         # With r = sqrt(1 + a**2): delta = a / r, and 1 - delta**2 = 1 / r**2.
         r = math.hypot(1.0, a)
-        half_normal = _positive_normal(rng, a * t[i] * inverse) / r
+        # Positive normal variates of this mean: what they are in excess of minus it.
+        half_normal = normal_excess(rng, -a * t[i] * inverse) / r
         precision[i] = (r * inverse) * (r * inverse)
         information[i] = a * r * half_normal * inverse
     return precision, information
@@ -137,7 +132,7 @@ def exponentially_modified_information(rng, t, nu, sigma):
     for i in range(t.size):
         mean = nu[i * stride(nu.size, t.size)]
         s = sigma[i * stride(sigma.size, t.size)]
-        delay = s * _positive_normal(rng, t[i] / s - s / mean)
+        delay = s * normal_excess(rng, s / mean - t[i] / s)
         precision[i] = 1.0 / (s * s)
         information[i] = delay * precision[i]
     return precision, information

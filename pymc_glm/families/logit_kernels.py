@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from pymc_glm.families.kernels import stride
+from pymc_glm.families.vector_kernels import exp_minus_abs, sum_log_one_plus
 from pymc_glm.numba_support import kernel
 from pymc_glm.random.polya_gamma_kernels import polya_gamma
 
@@ -25,6 +26,7 @@ __all__ = [
     "logistic_interval_slope",
     "negative_binomial_logit_latent",
     "negative_binomial_logit_log_density_sum",
+    "negative_binomial_logit_slope",
 ]
 
 LOG_2 = math.log(2.0)
@@ -47,9 +49,14 @@ def binomial_logit_log_density_sum(t, successes, trials):
     """Sum of successes t - trials log(1 + exp(t))."""
     step = stride(successes.size, t.size)
     trials_step = stride(trials.size, t.size)
+    e = exp_minus_abs(t)
     total = 0.0
     for i in range(t.size):
-        total += successes[i * step] * t[i] - trials[i * trials_step] * softplus(t[i])
+        total += successes[i * step] * t[i] - trials[i * trials_step] * max(t[i], 0.0)
+    if trials_step == 0:
+        return total - trials[0] * sum_log_one_plus(e)
+    for i in range(t.size):
+        total -= trials[i] * math.log1p(e[i])
     return total
 
 
@@ -58,11 +65,10 @@ def binomial_logit_slope(t, successes, trials):
     """Derivative of each row's log density by the response."""
     step = stride(successes.size, t.size)
     trials_step = stride(trials.size, t.size)
-    out = np.empty(t.size)
+    out = exp_minus_abs(t)
     for i in range(t.size):
-        # exp(-|t|) does not overflow.
-        e = math.exp(-abs(t[i]))
-        p = 1.0 / (1.0 + e) if t[i] > 0.0 else e / (1.0 + e)
+        p = 1.0 / (1.0 + out[i])
+        p = p if t[i] > 0.0 else 1.0 - p
         out[i] = successes[i * step] - trials[i * trials_step] * p
     return out
 
@@ -86,14 +92,30 @@ def negative_binomial_logit_log_density_sum(t, count, dispersion):
     """Sum of log densities of counts, but for their factorials."""
     step = stride(count.size, t.size)
     dispersion_step = stride(dispersion.size, t.size)
+    e = exp_minus_abs(t)
     total = 0.0
+    shared = math.lgamma(dispersion[0])
     for i in range(t.size):
         y = count[i * step]
         r = dispersion[i * dispersion_step]
-        total += y * t[i] - (y + r) * softplus(t[i])
+        total += y * t[i] - (y + r) * (max(t[i], 0.0) + math.log1p(e[i]))
         if y > 0.0:
-            total += math.lgamma(y + r) - math.lgamma(r)
+            total += math.lgamma(y + r) - (math.lgamma(r) if dispersion_step else shared)
     return total
+
+
+@kernel
+def negative_binomial_logit_slope(t, count, dispersion):
+    """Derivative of each row's log density by the response."""
+    step = stride(count.size, t.size)
+    dispersion_step = stride(dispersion.size, t.size)
+    out = exp_minus_abs(t)
+    for i in range(t.size):
+        y = count[i * step]
+        p = 1.0 / (1.0 + out[i])
+        p = p if t[i] > 0.0 else 1.0 - p
+        out[i] = y - (y + dispersion[i * dispersion_step]) * p
+    return out
 
 
 @kernel

@@ -22,6 +22,7 @@ _KERNELS = "pymc_glm.families.logit_kernels"
 _LOG_DENSITY_SUM = KernelOp(
     f"{_KERNELS}:negative_binomial_logit_log_density_sum", (("float64", 0),)
 )
+_SLOPE = KernelOp(f"{_KERNELS}:negative_binomial_logit_slope")
 _LATENT = KernelOp(
     f"{_KERNELS}:negative_binomial_logit_latent",
     (("float64", 1), ("float64", 1)),
@@ -65,8 +66,7 @@ class NegativeBinomialLogit(AbstractFamily):
         self, t: TensorVariable, *, count: TensorVariable, dispersion: TensorVariable
     ) -> TensorVariable:
         """Derivative of each log density by the response."""
-        y, r = as_float64(count), as_float64(dispersion)
-        return y - (y + r) * pt.sigmoid(as_float64(t))
+        return evaluate(_SLOPE, t, count, dispersion)
 
     def latent(
         self,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from pytensor.tensor.variable import TensorVariable
+
+if TYPE_CHECKING:
+    from pymc_glm.gaussian import GaussianPlan
 
 __all__ = ["ANGLE", "PseudoRows", "ReferenceMove"]
 
@@ -23,12 +28,16 @@ class PseudoRows(NamedTuple):
     precision : ndarray, shape (m,)
         Fixed precision of each response.
     information : ndarray, shape (m,)
-        Fixed precision times location.
+        Precision times location.
+    shift : TensorVariable or None
+        How far the location moves with parameters of the factor that also shift its responses, such
+        as the dispersion of counts; a graph of other model variables.
     """
 
     factor: int
     precision: np.ndarray
     information: np.ndarray
+    shift: TensorVariable | None = None
 
 
 class ReferenceMove(NamedTuple):
@@ -45,11 +54,14 @@ class ReferenceMove(NamedTuple):
         Rotations of a move.
     acceptance : float
         Mean acceptance rate that was found for them.
+    other_plan : GaussianPlan
+        Structure of the precision for draws given latents, which need not be dense.
     """
 
     rows: tuple[PseudoRows, ...]
     steps: int
     acceptance: float
+    other_plan: GaussianPlan
 
     @property
     def factors(self) -> frozenset[int]:

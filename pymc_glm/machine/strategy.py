@@ -49,7 +49,9 @@ def with_block(machine: LatentMachine, block: str) -> LatentMachine:
             "Got block='metropolis', and the model has no smooth likelihood with a small dense"
             " block that a Gaussian is close to. Use block='gibbs'."
         )
-    return machine._replace(reference=None) if block == "gibbs" else machine
+    if block == "gibbs" and machine.reference is not None:
+        return machine._replace(plan=machine.reference.other_plan, reference=None)
+    return machine
 
 
 def with_scales(machine: LatentMachine, scales: str) -> LatentMachine:

@@ -22,7 +22,7 @@ def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
             variable.rv_name,
             "block",
             str(variable.size),
-            "joint Gaussian draw" + ("" if variable.multiple is None else " of its multiple"),
+            _move(machine) + ("" if variable.multiple is None else " of its multiple"),
         )
         for variable in machine.block
     ]
@@ -46,6 +46,23 @@ def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
     ]
     rows += [(guest.rv_name, "guest", "", "another step method") for guest in machine.guests]
     return rows
+
+
+def _move(machine: LatentMachine) -> str:
+    """How the block is updated, in words."""
+    if machine.reference is None:
+        return "joint Gaussian draw"
+    return f"joint Metropolis move, {machine.reference.steps} steps from a Gaussian"
+
+
+def _plan(machine: LatentMachine) -> str:
+    """What is factorised, and what for."""
+    if machine.reference is None:
+        return f"Gaussian draw: {machine.plan.reason}"
+    return (
+        f"Gaussian reference of the Metropolis moves: {machine.plan.reason} About"
+        f" {machine.reference.acceptance:.0%} of the moves are accepted."
+    )
 
 
 def factor_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
@@ -87,7 +104,7 @@ def machine_text(machine: LatentMachine) -> str:
         f"{_count(len(machine.block), 'block variable')}, {_count(len(machine.factors), 'factor')}",
         _text_table(VARIABLE_HEADER, variable_rows(machine)),
         _text_table(FACTOR_HEADER, factor_rows(machine)),
-        f"Gaussian draw: {machine.plan.reason}",
+        _plan(machine),
         *remarks(machine),
     ]
     return "\n\n".join(parts[:4]) + "".join(f"\n{line}" for line in parts[4:])
@@ -101,7 +118,7 @@ def machine_html(machine: LatentMachine) -> str:
         "<p><strong>Gaussian latent machine</strong>: "
         f"{_count(machine.size, 'unknown')} in the block, "
         f"{_count(len(machine.factors), 'factor')}. "
-        f"Gaussian draw: {escape(machine.plan.reason)}</p>"
+        f"{escape(_plan(machine))}</p>"
         + _html_table(VARIABLE_HEADER, variable_rows(machine))
         + _html_table(FACTOR_HEADER, factor_rows(machine))
         + (f"<ul>{items}</ul>" if items else "")

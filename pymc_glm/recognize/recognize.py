@@ -20,6 +20,7 @@ from pymc_glm.machine import (
     Factor,
     LatentMachine,
     Refusal,
+    with_block,
     with_scales,
 )
 from pymc_glm.recognize.affine import NotAffineError
@@ -52,7 +53,10 @@ class _BlockReading(NamedTuple):
 
 
 def explain(
-    model: Model | None = None, vars: Sequence | None = None, scales: str = "auto"
+    model: Model | None = None,
+    vars: Sequence | None = None,
+    scales: str = "auto",
+    block: str = "auto",
 ) -> LatentMachine:
     """Say what is recognised in a model, how each variable is updated, and what is refused.
 
@@ -64,6 +68,8 @@ def explain(
         Variables to update. By default every variable that can be.
     scales : {"auto", "collapsed", "interweave", "plain"}
         How scales move besides their update given the block, as in `pymc_glm.sample`.
+    block : {"auto", "gibbs", "metropolis"}
+        How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
 
     Returns
     -------
@@ -94,7 +100,7 @@ def explain(
             pm.Normal("y", X @ beta, sigma, observed=y)
             print(pymc_glm.explain())
     """
-    return with_scales(recognize(modelcontext(model), vars).machine, scales)
+    return with_scales(with_block(recognize(modelcontext(model), vars).machine, block), scales)
 
 
 def recognize(model: Model, vars: Sequence | None = None) -> Recognition:

@@ -12,10 +12,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from pytensor.graph.replace import clone_replace
+from pytensor.tensor.variable import TensorVariable
+
 from pymc_glm.gaussian import plan_gaussian
 from pymc_glm.machine import ANGLE, Factor, LatentMachine, PseudoRows, ReferenceMove
 from pymc_glm.recognize.dependence import PYTHON_MODE
-from pymc_glm.recognize.evaluate import Evaluator
+from pymc_glm.recognize.evaluate import Evaluator, depends_on
 from pymc_glm.recognize.model_view import ModelView
 from pymc_glm.recognize.variational import SmoothTarget, closest_gaussian, fewest_steps
 
@@ -61,13 +64,36 @@ def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
         np.split(surrogate.information, ends),
         strict=True,
     )
-    rows = tuple(PseudoRows(*piece) for piece in pieces)
+    rows = tuple(PseudoRows(*piece, _shift(machine.factors[piece[0]], view)) for piece in pieces)
     plan = plan_gaussian([factor.linear_map for factor in machine.factors], "dense")
-    return machine._replace(plan=plan, reference=ReferenceMove(rows, *steps))
+    return machine._replace(
+        plan=plan._replace(reason=plan.reason.replace(" (as asked)", "")),
+        reference=ReferenceMove(rows, *steps, machine.plan),
+    )
 
 
 def _is_smooth(factor: Factor) -> bool:
     return hasattr(factor.family, "slope") and factor.linear_map.rows.size > 0
+
+
+def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:
+    """What parameters of the family have moved the responses by since the initial point."""
+    if isinstance(factor.offset, np.ndarray):
+        return None
+    graphs = [graph for graph in factor.parameters.values() if not isinstance(graph, np.ndarray)]
+    values = [variable.value for variable in view.variables]
+    both = [
+        value
+        for value in values
+        if depends_on(factor.offset, [value]) and any(depends_on(g, [value]) for g in graphs)
+    ]
+    if not both:
+        return None
+    initial = {
+        value: pt.constant(np.asarray(view.initial_point[value.name], dtype=value.dtype))
+        for value in both
+    }
+    return factor.offset - clone_replace([factor.offset], initial, rebuild_strict=False)[0]
 
 
 class _Numbers(NamedTuple):

@@ -18,7 +18,7 @@ from rich.progress import TextColumn
 from rich.table import Column
 
 from pymc_glm.exceptions import InvalidDataError
-from pymc_glm.machine import with_scales
+from pymc_glm.machine import with_block, with_scales
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.posterior import value_draws
 from pymc_glm.sampling.start import StartingPoints
@@ -48,6 +48,8 @@ class GaussianLatentGibbs(BlockedStep):
         The model; the one of the context by default.
     scales : {"auto", "collapsed", "interweave", "plain"}
         How scales move besides their update given the block, as in `pymc_glm.sample`.
+    block : {"auto", "gibbs", "metropolis"}
+        How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
     rng : numpy.random.Generator or seed, optional
         Replaced by PyMC when a chain starts.
     initial_point : dict, optional
@@ -119,6 +121,7 @@ class GaussianLatentGibbs(BlockedStep):
         *,
         model: Model | None = None,
         scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
+        block: Literal["auto", "gibbs", "metropolis"] = "auto",
         rng: np.random.Generator | int | None = None,
         initial_point: dict[str, np.ndarray] | None = None,
         compile_kwargs: dict | None = None,
@@ -126,7 +129,7 @@ class GaussianLatentGibbs(BlockedStep):
     ) -> None:
         model = modelcontext(model)
         recognition = recognize(model, vars)
-        self.machine = with_scales(recognition.machine, scales)
+        self.machine = with_scales(with_block(recognition.machine, block), scales)
         StartingPoints(recognition)
         updated = [place.name for place in self.machine.block]
         updated += [hyper.name for hyper in self.machine.updated]

@@ -64,6 +64,8 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     with the latents integrated out; latents given the block; scales given the latents, with the
     block integrated out; the block given everything; alternate blocks likewise. Latents are drawn
     anew in every sweep, so they are no part of the state, but for those that the model declares.
+    With a reference, smooth factors have no latents, scales move along with the block at the same
+    coordinates of the reference, and then the block by a Metropolis move.
 
     Parameters
     ----------
@@ -96,15 +98,14 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     collapsed = [hyper for hyper in machine.hyperparameters if hyper.collapsed]
     rescaled = {index for hyper in collapsed for index in hyper.factors}
     move = machine.reference
-    latent_rows = draw_latents(
-        state, machine.plan, rescaled, frozenset() if move is None else move.factors
-    )
     if move is not None:
-        latent_rows += pseudo_rows(move)
+        latent_rows = draw_latents(state, machine.plan, rescaled, without=move.factors)
+        latent_rows += pseudo_rows(state, move)
         move_from_reference(state, machine, move, latent_rows)
         rows = current_rows(state, machine.plan, latent_rows)
         _set_explicit_latents(state, machine, latent_rows, rows)
         return _sweep_graph(machine, state, rng, x, inputs, multiple)
+    latent_rows = draw_latents(state, machine.plan, rescaled)
     reference = reference_point(state.factors) if collapsed else np.zeros(machine.size)
     # Moving twice costs little there, and makes draws of the scales nearly independent.
     is_cheap = machine.plan.operations <= CHEAP_MOVE

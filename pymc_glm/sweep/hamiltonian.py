@@ -49,6 +49,8 @@ class HamiltonianUpdate(Op):
         Its gradient by z.
     steps : int
         Number of rotations.
+    spread : float
+        Relative half-width of the uniform law of the angle of a move.
 
     References
     ----------
@@ -61,11 +63,13 @@ class HamiltonianUpdate(Op):
         excess: TensorVariable,
         gradient: TensorVariable,
         steps: int,
+        spread: float,
     ) -> None:
         self.graphs = tuple(FunctionGraph(inputs, [one], clone=True) for one in (excess, gradient))
         for graph in self.graphs:
             get_mode("NUMBA").excluding("inplace").optimizer.rewrite(graph)
         self.steps = steps
+        self.spread = spread
         self.destroy_map = {0: [0]}
         self._functions: list[Callable] = []
 
@@ -99,7 +103,7 @@ class HamiltonianUpdate(Op):
         if not np.isfinite(before):
             raise ArithmeticError(NOT_FINITE)
         steps = self.steps * CAREFUL if rng.random() < CAREFUL_SHARE else self.steps
-        angle = ANGLE / steps
+        angle = ANGLE * (1.0 + self.spread * (2.0 * rng.random() - 1.0)) / steps
         v = v + 0.5 * angle * gradient(z, *rest)
         for step in range(steps):
             z, v = np.cos(angle) * z + np.sin(angle) * v, np.cos(angle) * v - np.sin(angle) * z
@@ -114,7 +118,8 @@ class HamiltonianUpdate(Op):
 
     def cache_key(self, graph_keys: Sequence[str]) -> str:
         """Key of the compiled move, given the keys of its graphs."""
-        text = f"hamiltonian-2-{ANGLE}-{CAREFUL_SHARE}-{CAREFUL}-{self.steps}-{graph_keys}"
+        numbers = (ANGLE, CAREFUL_SHARE, CAREFUL, self.steps, self.spread)
+        text = f"hamiltonian-2-{numbers}-{graph_keys}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -125,6 +130,7 @@ def hamiltonian_update(
     excess: TensorVariable,
     gradient: TensorVariable,
     steps: int,
+    spread: float,
 ) -> tuple[Variable, TensorVariable]:
     """Move standard normal coordinates of a Gaussian reference.
 
@@ -143,6 +149,8 @@ def hamiltonian_update(
         Its gradient by the placeholder.
     steps : int
         Number of rotations.
+    spread : float
+        Relative half-width of the uniform law of the angle of a move.
 
     Returns
     -------
@@ -154,6 +162,6 @@ def hamiltonian_update(
     frontier = dict.fromkeys([*free_frontier(excess, proposal), *free_frontier(gradient, proposal)])
     placeholders = {variable: variable.type() for variable in frontier}
     graphs = graph_replace([excess, gradient], placeholders, strict=False)
-    op = HamiltonianUpdate([proposal, *placeholders.values()], *graphs, steps)
+    op = HamiltonianUpdate([proposal, *placeholders.values()], *graphs, steps, spread)
     next_rng, updated = op(rng, current, *frontier)
     return next_rng, updated

@@ -30,7 +30,7 @@ def hamiltonian_update(rng, current{arguments}):
     steps = {steps}
     if rng.random() < {share}:
         steps *= {careful}
-    angle = {angle} / steps
+    angle = {angle} * (1.0 + {spread} * (2.0 * rng.random() - 1.0)) / steps
     cosine = np.cos(angle)
     sine = np.sin(angle)
     push = gradient(z{arguments})
@@ -68,6 +68,7 @@ def _funcify_hamiltonian_update(op: HamiltonianUpdate, node, **_):
         message=NOT_FINITE,
         steps=op.steps,
         angle=repr(float(ANGLE)),
+        spread=op.spread,
         share=CAREFUL_SHARE,
         careful=CAREFUL,
     )

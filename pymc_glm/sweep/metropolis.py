@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import GaussianReference, Rows, gaussian_reference, transposed_product
-from pymc_glm.machine import Hyperparameter, LatentMachine, ReferenceMove
+from pymc_glm.machine import Hyperparameter, LatentMachine, PseudoRows, ReferenceMove
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.collapsed import LatentRows, current_rows, integrated_target
 from pymc_glm.sweep.hamiltonian import hamiltonian_update
@@ -26,17 +26,26 @@ from pymc_glm.sweep.target_ops import slice_update
 
 __all__ = ["move_from_reference", "pseudo_rows"]
 
+# Relative half-width of the angle of moves whose reference does not follow all that changes.
+SPREAD = 0.3
 KERNELS = "pymc_glm.sweep.metropolis_kernels"
 _pseudo_excess = KernelOp(f"{KERNELS}:pseudo_excess", (("float64", 0),))
 _pseudo_slope = KernelOp(f"{KERNELS}:pseudo_slope")
 
 
-def pseudo_rows(move: ReferenceMove) -> list[LatentRows]:
+def pseudo_rows(state: SweepState, move: ReferenceMove) -> list[LatentRows]:
     """The pseudo-responses of the smooth factors, in the place of rows given latents."""
     return [
-        LatentRows(one.factor, None, pt.constant(one.precision), pt.constant(one.information))
+        LatentRows(one.factor, None, pt.constant(one.precision), _information(state, one))
         for one in move.rows
     ]
+
+
+def _information(state: SweepState, one: PseudoRows) -> TensorVariable:
+    information = pt.constant(one.information)
+    if one.shift is None:
+        return information
+    return information + pt.constant(one.precision) * state.at_current(one.shift)
 
 
 def move_from_reference(
@@ -68,7 +77,10 @@ def move_from_reference(
     x = reference.block(proposal)
     excess = _excess(state, move, x, {})
     gradient = reference.gradient(_gradient(state, move, x))
-    state.rng, z = hamiltonian_update(state.rng, z, proposal, excess, gradient, move.steps)
+    # At other scales the target is narrower or wider than the reference, and some direction might
+    # turn by half a circle at each move: it would come back to where it was.
+    spread = SPREAD if machine.hyperparameters or machine.guests else 0.0
+    state.rng, z = hamiltonian_update(state.rng, z, proposal, excess, gradient, move.steps, spread)
     state.set_block(reference.block(z))
 
 
@@ -109,7 +121,7 @@ def _excess(
         factor = state.factors[one.factor]
         t = state.response_of(one.factor, x, changed)
         total = total + factor.family.log_density_sum(t, **state.parameters(factor, changed))
-        total = total + _pseudo_excess(t, one.precision, one.information)
+        total = total + _pseudo_excess(t, one.precision, _information(state, one))
     return total
 
 
@@ -120,7 +132,7 @@ def _gradient(state: SweepState, move: ReferenceMove, x: TensorVariable) -> Tens
         factor = state.factors[one.factor]
         t = state.response_of(one.factor, x, {})
         slope = factor.family.slope(t, **state.parameters(factor))
-        weight = _pseudo_slope(slope, t, one.precision, one.information)
+        weight = _pseudo_slope(slope, t, one.precision, _information(state, one))
         part = transposed_product(state.linear_map(factor), cast(TensorVariable, weight))
         total = part if total is None else total + part
     assert total is not None

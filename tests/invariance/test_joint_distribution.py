@@ -18,15 +18,23 @@ import pytest
 
 from scipy.stats import kstest
 
+import pymc_glm
 import pymc_glm.sweep.build as build_module
 import pymc_glm.sweep.collapsed as collapsed_module
 import pymc_glm.sweep.hyperparameters as hyperparameters_module
 import pymc_glm.sweep.interweave as interweave_module
+import pymc_glm.sweep.metropolis as metropolis_module
 import pymc_glm.sweep.rowwise as rowwise_module
 
 from pymc_glm import explain
-from pymc_glm.families import Laplace
-from pymc_glm.machine import with_scales
+from pymc_glm.families import (
+    BinomialLogit,
+    ExponentialPower,
+    Laplace,
+    NormalInterval,
+    VarianceGamma,
+)
+from pymc_glm.machine import with_block, with_scales
 from pymc_glm.sweep import build_sweep, compile_sweep
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 
@@ -147,6 +155,61 @@ def loadings_and_factors():
     pm.Normal("y", loadings @ factors, pm.HalfNormal("sigma", 1), shape=(5, 6))
 
 
+def logit():
+    """Binary outcomes of a hierarchical predictor."""
+    tau = pm.HalfNormal("tau", 1)
+    pm.Bernoulli("y", logit_p=X @ pm.Normal("x", 0, tau, shape=3), shape=8)
+
+
+def counts():
+    """Negative binomial counts of unknown dispersion."""
+    alpha = pm.Gamma("alpha", 4, 2)
+    mean = pt.exp(0.5 + X @ pm.Normal("x", 0, 0.5, shape=3))
+    pm.NegativeBinomial("y", mu=mean, alpha=alpha, shape=8)
+
+
+def probit():
+    """Probit outcomes."""
+    tau = pm.HalfNormal("tau", 1)
+    p = pm.math.invprobit(X @ pm.Normal("x", 0, tau, shape=3))
+    pm.Bernoulli("y", p=p, shape=8)
+
+
+def ordered_logit():
+    """Three categories between unknown cutpoints."""
+    gap = pm.Gamma("gap", 4, 3)
+    cutpoints = pt.stack([-0.5, gap])
+    eta = X @ pm.Normal("x", 0, 1, shape=3)
+    pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoints, compute_p=False, shape=8)
+
+
+def quantiles():
+    """An upper quantile, the scale of its loss unknown."""
+    rate = pm.Gamma("rate", 4, 2)
+    mu = X @ pm.Normal("x", 0, 1, shape=3)
+    pm.AsymmetricLaplace("y", mu=mu, b=rate, q=0.8, shape=8)
+
+
+def bridge():
+    """A bridge prior of unknown scale."""
+    scale = pm.Gamma("scale", 4, 4)
+    x = pymc_glm.ExponentialPower("x", alpha=0.7, scale=scale, shape=3)
+    pm.Normal("y", X @ x, 1.0, shape=8)
+
+
+def skewed():
+    """Variance gamma coefficients: the order of the latent law is small."""
+    x = pymc_glm.VarianceGamma("x", order=0.7, alpha=2.0, beta=0.8, shape=3)
+    pm.Normal("y", X @ x, pm.HalfNormal("sigma", 1), shape=8)
+
+
+def point_mass():
+    """Coefficients that are zero with a probability that is unknown."""
+    z = pm.Bernoulli("z", pm.Beta("p", 2, 2), shape=3)
+    pm.Normal("y", X @ (z * pm.Laplace("x", 0, 1, shape=3)), 1.0, shape=8)
+
+
+SMOOTH = ("logit", "counts", "probit", "ordered_logit")
 MODELS = {
     build.__name__: build
     for build in (
@@ -165,6 +228,14 @@ MODELS = {
         correlated,
         wide,
         loadings_and_factors,
+        logit,
+        counts,
+        probit,
+        ordered_logit,
+        quantiles,
+        bridge,
+        skewed,
+        point_mass,
     )
 }
 
@@ -302,7 +373,74 @@ def effects_for_standardised_effects(monkeypatch, machine):
     return machine._replace(block=block)
 
 
+def latents_of(family, **changes):
+    """Latents drawn for other responses or parameters than those of the factor."""
+
+    def damage(monkeypatch, machine):
+        original = family.latent
+
+        def latent(self, rng, t, **parameters):
+            changed = {name: change(parameters[name]) for name, change in changes.items()}
+            return original(self, rng, t, **(parameters | changed))
+
+        monkeypatch.setattr(family, "latent", latent)
+        return machine
+
+    return damage
+
+
+def wrong_polya_gamma(monkeypatch, machine):
+    """Polya-Gamma variates of a larger shape, with the right information."""
+    original = BinomialLogit.latent
+
+    def latent(self, rng, t, *, successes, trials, **more):
+        right = original(self, rng, t, successes=successes, trials=1.4 * trials, **more)
+        return right._replace(information=right.information + 0.2 * trials)
+
+    monkeypatch.setattr(BinomialLogit, "latent", latent)
+    return machine
+
+
+def untilted(monkeypatch, machine):
+    """Stable variates of the prior in place of those given the response."""
+    original = ExponentialPower.latent
+    monkeypatch.setattr(
+        ExponentialPower,
+        "latent",
+        lambda self, rng, t, **parameters: original(self, rng, 0.5 * t, **parameters),
+    )
+    return machine
+
+
+def no_rejection(monkeypatch, machine):
+    """Metropolis moves that look at half of what the target differs from the reference by."""
+    update = metropolis_module.hamiltonian_update
+    monkeypatch.setattr(
+        metropolis_module,
+        "hamiltonian_update",
+        lambda rng, z, proposal, excess, *rest: update(rng, z, proposal, 0.5 * excess, *rest),
+    )
+    return machine
+
+
+def block_left_behind(monkeypatch, machine):
+    """Scales moved at fixed coordinates as if the block had stayed."""
+    monkeypatch.setattr(metropolis_module, "_excess", lambda *_: pt.constant(0.0))
+    return machine
+
+
 TWINS = {
+    "wrong Polya-Gamma": ("logit", "gibbs", wrong_polya_gamma),
+    "untilted stable": ("bridge", "plain", untilted),
+    "wrong order": ("skewed", "plain", latents_of(VarianceGamma, order=lambda order: 1.0 - order)),
+    "not truncated": (
+        "probit",
+        "gibbs",
+        latents_of(NormalInterval, lower=lambda bound: bound - 5.0),
+    ),
+    "wrong point-mass flips": ("point_mass", "plain", wrong_flips),
+    "half a rejection": ("logit", "metropolis", no_rejection),
+    "block left behind": ("logit", "metropolis", block_left_behind),
     "wrong latent scale": ("lasso", "plain", wrong_latent_scale),
     "no Jacobian": ("robust", "plain", no_jacobian),
     "no Jacobian without the block": ("wide", "collapsed", no_jacobian),
@@ -321,12 +459,17 @@ TWINS = {
 }
 
 
-def machine_given_data(model, scales):
-    """The machine of all variables but y, with y as an input of the sweep."""
+def machine_given_data(model, strategy):
+    """The machine of all variables but y, with y as an input of the sweep.
+
+    A strategy says how scales move or, for smooth likelihoods, how the block does.
+    """
     names = [rv.name for rv in model.free_RVs if rv.name != "y"]
     machine = explain(model, vars=names)
     assert [guest.rv_name for guest in machine.guests] == ["y"]
-    return with_scales(machine, scales)
+    if strategy in ("gibbs", "metropolis"):
+        return with_scales(with_block(machine, strategy), "collapsed")
+    return with_scales(machine, strategy)
 
 
 @cache
@@ -340,6 +483,8 @@ def joint_draws(case, seed):
         name = model.rvs_to_values[rv].name
         if name.endswith("_log__"):
             value = np.log(value)
+        elif name.endswith("_logodds__"):
+            value = np.log(value / (1 - value))
         elif name.endswith("_cholesky-cov-packed__"):
             value = value.copy()
             value[:, [0, 2]] = np.log(value[:, [0, 2]])
@@ -373,7 +518,8 @@ def statistics(states, data):
     data = data.reshape(REPLICATES, -1)
     squares = np.log(np.square(block).sum(axis=1))
     steps = np.log(np.square(np.diff(block, axis=1)).sum(axis=1))
-    of_data = np.log(np.square(data).sum(axis=1))
+    # Of discrete data all may be zero.
+    of_data = np.log1p(np.square(data).sum(axis=1))
     found = [block[:, 0], block[:, -1], squares, steps, (block[:, -1:] * data).mean(axis=1)]
     for other in others:
         first, last = other[:, 0], other[:, -1]
@@ -411,6 +557,7 @@ def smallest_p_value(case, machine):
 
 
 STRATEGIES = ("auto", "collapsed", "interweave", "plain")
+BLOCK_MOVES = ("gibbs", "metropolis")
 BOUND = FALSE_ALARM / (len(STRATEGIES) * len(MODELS))
 
 
@@ -421,20 +568,21 @@ def test_joint_distribution(case):
     """Every strategy keeps the joint law; equal machines are tested once."""
     model = built(case)
     tested = []
-    for scales in STRATEGIES:
-        machine = machine_given_data(model, scales)
+    for strategy in (*STRATEGIES, *(BLOCK_MOVES if case in SMOOTH else ())):
+        machine = machine_given_data(model, strategy)
         moves = [(hyper.collapsed, hyper.interweaving) for hyper in machine.hyperparameters]
         shown = [(collapsed, not collapsed and along is not None) for collapsed, along in moves]
+        shown = (machine.reference is None, shown)
         if shown not in tested:
             tested.append(shown)
-            assert smallest_p_value(case, machine) > BOUND, scales
+            assert smallest_p_value(case, machine) > BOUND, strategy
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("twin", TWINS)
 def test_broken_twin_is_rejected(twin, monkeypatch):
     """Each of the mistakes that a sweep could contain is noticed, by the same bound."""
-    case, scales, break_it = TWINS[twin]
+    case, strategy, break_it = TWINS[twin]
     model = built(case)
-    machine = break_it(monkeypatch, machine_given_data(model, scales))
+    machine = break_it(monkeypatch, machine_given_data(model, strategy))
     assert smallest_p_value(case, machine) < BOUND
