@@ -83,7 +83,7 @@ def log_density(distribution, value):
     return found
 
 
-def distribution_function(law, parameters, step=0.02):
+def distribution_function(law, parameters, step=0.04):
     """Points and the distribution function there, on a grid that is even in the log of either side.
 
     In the log the integrand is smooth, whatever the pole, and vanishes at both ends.
