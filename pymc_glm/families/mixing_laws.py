@@ -12,6 +12,7 @@ __all__ = [
     "exponential_variance_nodes",
     "interval_nodes",
     "polya_gamma_nodes",
+    "positive_stable_log_density",
     "positive_stable_nodes",
 ]
 
@@ -67,10 +68,38 @@ def polya_gamma_nodes(shape: float) -> tuple[np.ndarray, np.ndarray]:
     return w, log_density + x + np.log(x[1] - x[0])
 
 
-def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of nodes of the positive stable law of Laplace transform exp(-l**index).
+def positive_stable_log_density(log_s: np.ndarray, index: float) -> np.ndarray:
+    """Log density of the logarithm of a positive stable variate, E exp(-l S) = exp(-l**index).
 
-    Given an angle the law has a closed form; the mean over angles is a smooth periodic integral.
+    Given an angle the law has a closed form, S = (a / E)**power with E exponential. The mean over
+    angles is by the trapezoidal rule on a logistic scale: the tails come from its ends.
+
+    Parameters
+    ----------
+    log_s : ndarray, shape (m,)
+        Arguments.
+    index : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    log_density : ndarray, shape (m,)
+
+    References
+    ----------
+    Kanter (1975), https://doi.org/10.1214/aop/1176996309
+    """
+    power = (1 - index) / index
+    log_a, log_share = _kanter_angles(index)
+    log_density = np.empty_like(log_s)
+    for part in np.array_split(np.arange(log_s.size), 40):
+        log_e = np.minimum(log_a - log_s[part, None] / power, 700.0)
+        log_density[part] = logsumexp(log_e - np.exp(log_e) + log_share, axis=1)
+    return log_density - np.log(power)
+
+
+def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of nodes of the positive stable law, up to tails that are negligible.
 
     Parameters
     ----------
@@ -80,13 +109,15 @@ def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     log_nodes, log_weight : ndarray, shape (nodes,)
-
-    References
-    ----------
-    Kanter (1975), https://doi.org/10.1214/aop/1176996309
     """
     power = (1 - index) / index
-    # Both ends of the angle, where the tails of the law come from, on a logistic scale.
+    log_a, _ = _kanter_angles(index)
+    x = np.linspace(power * (log_a[0] - np.log(800.0)), 45.0 / index, 24_001)
+    return x, positive_stable_log_density(x, index) + np.log(x[1] - x[0])
+
+
+def _kanter_angles(index: float) -> tuple[np.ndarray, np.ndarray]:
+    """log a at the nodes of the angle, and the logarithms of their shares."""
     y = np.linspace(-38.0, 60.0, 1200)
     angle, rest = np.pi / (1 + np.exp(-y)), np.pi / (1 + np.exp(y))
     log_a = (
@@ -94,14 +125,7 @@ def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
         + (1 - index) * np.log(np.sin((1 - index) * angle))
         - np.log(np.sin(np.minimum(angle, rest)))
     ) / (1 - index)
-    log_share = np.log(angle) + np.log(rest) - 2 * np.log(np.pi) + np.log(y[1] - y[0])
-    # S = (a / E)**power: the bulk, and tails that are negligible or of a known power.
-    x = np.linspace(power * (log_a[0] - np.log(800.0)), 45.0 / index, 24_001)
-    log_weight = np.empty_like(x)
-    for part in np.array_split(np.arange(x.size), 40):
-        log_e = np.minimum(log_a - x[part, None] / power, 700.0)
-        log_weight[part] = logsumexp(log_e - np.exp(log_e) + log_share, axis=1)
-    return x, log_weight - np.log(power) + np.log(x[1] - x[0])
+    return log_a, np.log(angle) + np.log(rest) - 2 * np.log(np.pi) + np.log(y[1] - y[0])
 
 
 def exponential_variance_nodes(
