@@ -45,18 +45,29 @@ def log_cosh(t):
 
 
 @kernel
+def logistic(t):
+    """1 / (1 + exp(-t)) of each entry."""
+    out = exp_minus_abs(t)
+    # No strides of parameters in this loop: it runs on vector registers.
+    for i in range(t.size):
+        p = 1.0 / (1.0 + out[i])
+        out[i] = p if t[i] > 0.0 else 1.0 - p
+    return out
+
+
+@kernel
 def binomial_logit_log_density_sum(t, successes, trials):
     """Sum of successes t - trials log(1 + exp(t))."""
     step = stride(successes.size, t.size)
     trials_step = stride(trials.size, t.size)
     e = exp_minus_abs(t)
     total = 0.0
-    for i in range(t.size):
-        total += successes[i * step] * t[i] - trials[i * trials_step] * max(t[i], 0.0)
     if trials_step == 0:
+        for i in range(t.size):
+            total += successes[i * step] * t[i] - trials[0] * max(t[i], 0.0)
         return total - trials[0] * sum_log_one_plus(e)
     for i in range(t.size):
-        total -= trials[i] * math.log1p(e[i])
+        total += successes[i * step] * t[i] - trials[i] * (max(t[i], 0.0) + math.log1p(e[i]))
     return total
 
 
@@ -65,11 +76,9 @@ def binomial_logit_slope(t, successes, trials):
     """Derivative of each row's log density by the response."""
     step = stride(successes.size, t.size)
     trials_step = stride(trials.size, t.size)
-    out = exp_minus_abs(t)
+    out = logistic(t)
     for i in range(t.size):
-        p = 1.0 / (1.0 + out[i])
-        p = p if t[i] > 0.0 else 1.0 - p
-        out[i] = successes[i * step] - trials[i * trials_step] * p
+        out[i] = successes[i * step] - trials[i * trials_step] * out[i]
     return out
 
 
@@ -109,12 +118,10 @@ def negative_binomial_logit_slope(t, count, dispersion):
     """Derivative of each row's log density by the response."""
     step = stride(count.size, t.size)
     dispersion_step = stride(dispersion.size, t.size)
-    out = exp_minus_abs(t)
+    out = logistic(t)
     for i in range(t.size):
         y = count[i * step]
-        p = 1.0 / (1.0 + out[i])
-        p = p if t[i] > 0.0 else 1.0 - p
-        out[i] = y - (y + dispersion[i * dispersion_step]) * p
+        out[i] = y - (y + dispersion[i * dispersion_step]) * out[i]
     return out
 
 

@@ -117,7 +117,7 @@ def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _kanter_angles(index: float) -> tuple[np.ndarray, np.ndarray]:
-    """log a at the nodes of the angle, and the logarithms of their shares."""
+    """Log a at the nodes of the angle, and the logarithms of their shares."""
     y = np.linspace(-38.0, 60.0, 1200)
     angle, rest = np.pi / (1 + np.exp(-y)), np.pi / (1 + np.exp(y))
     log_a = (

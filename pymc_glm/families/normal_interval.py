@@ -10,7 +10,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families.base import AbstractFamily, Latent, MixingNodes, as_float64
-from pymc_glm.families.kernel_calls import draw_latent
+from pymc_glm.families.kernel_calls import draw_latent, evaluate
 from pymc_glm.families.mixing_laws import interval_nodes
 from pymc_glm.ops import KernelOp
 
@@ -18,6 +18,7 @@ __all__ = ["NormalInterval"]
 
 _KERNELS = "pymc_glm.families.interval_kernels"
 _LOG_DENSITY = KernelOp(f"{_KERNELS}:interval_log_density")
+_LOG_DENSITY_SUM = KernelOp(f"{_KERNELS}:interval_log_density_sum", (("float64", 0),))
 _SLOPE = KernelOp(f"{_KERNELS}:interval_slope")
 _LATENT = KernelOp(
     f"{_KERNELS}:interval_information", (("float64", 1), ("float64", 1)), stochastic=True
@@ -71,6 +72,17 @@ class NormalInterval(AbstractFamily):
         """Log density of each response."""
         flat = [as_float64(value).flatten() for value in (t, lower, upper, sigma)]
         return _LOG_DENSITY(*flat).reshape(as_float64(t).shape)
+
+    def log_density_sum(
+        self,
+        t: TensorVariable,
+        *,
+        lower: TensorVariable,
+        upper: TensorVariable,
+        sigma: TensorVariable,
+    ) -> TensorVariable:
+        """Sum of the log densities, one Op."""
+        return evaluate(_LOG_DENSITY_SUM, t, lower, upper, sigma)
 
     def slope(
         self,

@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 
+from numpy.polynomial import chebyshev
+from scipy.special import erfcx
+
 from pymc_glm.numba_support import kernel
 
-__all__ = ["exp_minus_abs", "sum_log_one_plus"]
+__all__ = ["exp_minus_abs", "scaled_erfc", "sum_log", "sum_log_one_plus"]
 
 LOG2_E = 1.0 / math.log(2.0)
 # log(2) in two parts: multiples of the first have no rounding.
@@ -18,6 +21,18 @@ LOG_2_LOW = 1.90821492927058770002e-10
 SHIFTER = 1.5 * 2.0**52
 LARGEST = 700.0
 TAYLOR = np.array([1.0 / math.factorial(k) for k in range(13)])
+# (1 + 2 x) exp(x**2) erfc(x) in powers of (x - HALFWAY) / (x + HALFWAY), exact to rounding.
+HALFWAY = 3.75
+DEGREE = 25
+
+
+def _scaled_erfc_of(y: np.ndarray) -> np.ndarray:
+    x = HALFWAY * (1.0 + y) / (1.0 - y)
+    return (1.0 + 2.0 * x) * erfcx(x)
+
+
+SCALED_ERFC = chebyshev.cheb2poly(chebyshev.chebinterpolate(_scaled_erfc_of, DEGREE))
+SMALLEST_PRODUCT = 1e-200
 # Factors between one and two, of which so many do not overflow.
 FACTORS = 512
 
@@ -73,3 +88,35 @@ def sum_log_one_plus(e):
             product *= 1.0 + e[i]
         total += math.log(product)
     return total
+
+
+@kernel
+def scaled_erfc(x):
+    """exp(x**2) erfc(x) of each entry, none of them negative, to 14 digits."""
+    n = x.size
+    y = np.empty(n)
+    out = np.empty(n)
+    for i in range(n):
+        y[i] = (x[i] - HALFWAY) / (x[i] + HALFWAY)
+        out[i] = SCALED_ERFC[DEGREE]
+    # One power after the other for all entries: the inner loop runs on vector registers.
+    for k in range(DEGREE - 1, -1, -1):
+        coefficient = SCALED_ERFC[k]
+        for i in range(n):
+            out[i] = out[i] * y[i] + coefficient
+    for i in range(n):
+        out[i] /= 1.0 + 2.0 * x[i]
+    return out
+
+
+@kernel
+def sum_log(r):
+    """Sum of the logarithms of entries of at most about one."""
+    total = 0.0
+    product = 1.0
+    for i in range(r.size):
+        product *= r[i]
+        if product < SMALLEST_PRODUCT:
+            total += math.log(product)
+            product = 1.0
+    return total + math.log(product)
