@@ -43,7 +43,8 @@ class NormalInterval(AbstractFamily):
 
         import numpy as np
         import pytensor
-                from pymc_glm.families import NormalInterval
+        import pytensor.tensor as pt
+        from pymc_glm.families import NormalInterval
 
         rng, t = pt.random.rng(), pt.vector("t")
         latent = NormalInterval().latent(
