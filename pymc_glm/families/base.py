@@ -122,6 +122,13 @@ class AbstractFamily(ABC):
         It is the ground truth of `pymc_glm.testing.check_family`, and plays no part in sampling.
         """
 
+    def location(self, *_: Any, **parameters: Any) -> TensorVariable | None:
+        """Where parameters say that the response is, up to a constant; None if they say nothing.
+
+        The pseudo-responses of a smooth likelihood move along with it.
+        """
+        return None
+
     def surrogate(self, *_: Any, **parameters: Any) -> tuple[np.ndarray, np.ndarray]:
         """Location and scale of a normal law that is roughly like the expert, for a first point.
 

@@ -11,6 +11,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families.base import AbstractFamily, Latent, MixingNodes, as_float64
 from pymc_glm.families.kernel_calls import draw_latent
+from pymc_glm.families.normal_interval import middle_of
 from pymc_glm.ops import KernelOp
 
 __all__ = ["LogisticInterval"]
@@ -71,6 +72,10 @@ class LogisticInterval(AbstractFamily):
     def mixing_nodes(self, *, lower: float, upper: float) -> MixingNodes:
         """A pair of latents has no order: its tests compare draws with those of the parts."""
         raise NotImplementedError("The latent is a pair, which one rule of nodes does not order.")
+
+    def location(self, *, lower: TensorVariable, upper: TensorVariable) -> TensorVariable:
+        """The middle of the interval, or its finite bound."""
+        return middle_of(lower, upper)
 
     def surrogate(self, *, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A point of the interval, two units inside where it is unbounded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, final
 
 import numpy as np
+import pytensor.tensor as pt
 
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
@@ -14,7 +15,7 @@ from pymc_glm.families.kernel_calls import draw_latent, evaluate
 from pymc_glm.families.mixing_laws import interval_nodes
 from pymc_glm.ops import KernelOp
 
-__all__ = ["NormalInterval"]
+__all__ = ["NormalInterval", "middle_of"]
 
 _KERNELS = "pymc_glm.families.interval_kernels"
 _LOG_DENSITY = KernelOp(f"{_KERNELS}:interval_log_density")
@@ -116,6 +117,12 @@ class NormalInterval(AbstractFamily):
         precision = np.full(nodes.size, sigma**-2.0)
         return MixingNodes(precision, nodes, log_weight, discrete=False)
 
+    def location(
+        self, *, lower: TensorVariable, upper: TensorVariable, sigma: TensorVariable
+    ) -> TensorVariable:
+        """The middle of the interval, or its finite bound."""
+        return middle_of(lower, upper)
+
     def surrogate(
         self, *, lower: np.ndarray, upper: np.ndarray, sigma: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -123,3 +130,12 @@ class NormalInterval(AbstractFamily):
         low = np.where(np.isfinite(lower), lower, np.minimum(upper - 2 * sigma, 1e300))
         high = np.where(np.isfinite(upper), upper, np.maximum(low + 2 * sigma, -1e300))
         return 0.5 * (low + high), sigma + 0.5 * (high - low)
+
+
+def middle_of(lower: TensorVariable, upper: TensorVariable) -> TensorVariable:
+    """The middle of intervals, or the finite bound where one is infinite."""
+    low, high = as_float64(lower), as_float64(upper)
+    # Both are made finite, so that no gradient or difference is formed of infinities.
+    low = pt.switch(pt.isinf(low), high, low)
+    high = pt.switch(pt.isinf(high), low, high)
+    return 0.5 * (low + high)

@@ -104,7 +104,9 @@ def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     operations = machine.plan.operations + _assembly(machine, hyper)
     if operations * hyper.size > (CHEAP_FLIPS if hyper.is_binary else CHEAP):
         return False
-    return hyper.is_binary or not _is_well_known(machine, hyper)
+    # With a reference the block follows its scales at little more than that cost.
+    follows = machine.reference is not None
+    return hyper.is_binary or follows or not _is_well_known(machine, hyper)
 
 
 def _assembly(machine: LatentMachine, hyper: Hyperparameter) -> float:

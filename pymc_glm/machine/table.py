@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from pymc_glm.machine.moves import update_in_words
+
 if TYPE_CHECKING:
     from pymc_glm.machine.machine import LatentMachine
 
@@ -37,7 +39,7 @@ def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
         for variable in alternate.block
     ]
     rows += [
-        (hyper.rv_name, "hyperparameter", str(hyper.size), hyper.update)
+        (hyper.rv_name, "hyperparameter", str(hyper.size), update_in_words(machine, hyper))
         for hyper in machine.hyperparameters
     ]
     rows += [

@@ -77,15 +77,28 @@ def _is_smooth(factor: Factor) -> bool:
 
 
 def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:
-    """What parameters of the family have moved the responses by since the initial point."""
-    if isinstance(factor.offset, np.ndarray):
-        return None
+    """How far parameters of the family have moved the location since the initial point."""
+    parts = []
     graphs = [graph for graph in factor.parameters.values() if not isinstance(graph, np.ndarray)]
-    values = [variable.value for variable in view.variables]
+    if not isinstance(factor.offset, np.ndarray):
+        # An offset that parameters enter: the location stays, the response moves with it.
+        parts.append(_since_start(factor.offset, graphs, view))
+    location = factor.family.location(**factor.parameters)
+    if location is not None:
+        parts.append(_since_start(location, graphs, view))
+    moved = [part for part in parts if part is not None]
+    return sum(moved[1:], start=moved[0]) if moved else None
+
+
+def _since_start(
+    graph: TensorVariable, parameters: list[TensorVariable], view: ModelView
+) -> TensorVariable | None:
+    """A graph less its value at the initial point of variables that enter parameters too."""
     both = [
-        value
-        for value in values
-        if depends_on(factor.offset, [value]) and any(depends_on(g, [value]) for g in graphs)
+        variable.value
+        for variable in view.variables
+        if depends_on(graph, [variable.value])
+        and any(depends_on(other, [variable.value]) for other in parameters)
     ]
     if not both:
         return None
@@ -93,7 +106,7 @@ def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:
         value: pt.constant(np.asarray(view.initial_point[value.name], dtype=value.dtype))
         for value in both
     }
-    return factor.offset - clone_replace([factor.offset], initial, rebuild_strict=False)[0]
+    return graph - clone_replace([graph], initial, rebuild_strict=False)[0]
 
 
 class _Numbers(NamedTuple):

@@ -12,14 +12,14 @@ from pytensor.tensor.random.type import random_generator_type
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import Rows, draw_gaussian
-from pymc_glm.machine import BlockVariable, Factor, LatentMachine
+from pymc_glm.machine import BlockVariable, Factor, LatentMachine, is_parameter_of_smooth
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.alternate import draw_alternate
 from pymc_glm.sweep.collapsed import LatentRows, current_rows, update_without_block
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.latents import draw_latents
-from pymc_glm.sweep.metropolis import move_from_reference, pseudo_rows
+from pymc_glm.sweep.metropolis import move_from_reference
 from pymc_glm.sweep.reference import reference_point
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.sufficient_rows import sufficient_rows
@@ -90,7 +90,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     if multiple is not None:
         state.set_block(x * state.at_current(multiple))
     for hyper in machine.hyperparameters:
-        if hyper.only_collapsed:
+        if hyper.only_collapsed or is_parameter_of_smooth(machine, hyper):
             continue
         if hyper.interweaving is not None and not hyper.collapsed:
             interweave(state, hyper, hyper.interweaving.permuted(position))
@@ -100,7 +100,6 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     move = machine.reference
     if move is not None:
         latent_rows = draw_latents(state, machine.plan, rescaled, without=move.factors)
-        latent_rows += pseudo_rows(state, move)
         move_from_reference(state, machine, move, latent_rows)
         rows = current_rows(state, machine.plan, latent_rows)
         _set_explicit_latents(state, machine, latent_rows, rows)

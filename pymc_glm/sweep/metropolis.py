@@ -16,7 +16,13 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import GaussianReference, Rows, gaussian_reference, transposed_product
-from pymc_glm.machine import Hyperparameter, LatentMachine, PseudoRows, ReferenceMove
+from pymc_glm.machine import (
+    Hyperparameter,
+    LatentMachine,
+    PseudoRows,
+    ReferenceMove,
+    moves_with_block,
+)
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.collapsed import LatentRows, current_rows, integrated_target
 from pymc_glm.sweep.hamiltonian import hamiltonian_update
@@ -26,6 +32,7 @@ from pymc_glm.sweep.target_ops import slice_update
 
 __all__ = ["move_from_reference", "pseudo_rows"]
 
+
 # Relative half-width of the angle of moves whose reference does not follow all that changes.
 SPREAD = 0.3
 KERNELS = "pymc_glm.sweep.metropolis_kernels"
@@ -33,19 +40,27 @@ _pseudo_excess = KernelOp(f"{KERNELS}:pseudo_excess", (("float64", 0),))
 _pseudo_slope = KernelOp(f"{KERNELS}:pseudo_slope")
 
 
-def pseudo_rows(state: SweepState, move: ReferenceMove) -> list[LatentRows]:
+def pseudo_rows(
+    state: SweepState,
+    move: ReferenceMove,
+    changed: dict[TensorVariable, TensorVariable] | None = None,
+) -> list[LatentRows]:
     """The pseudo-responses of the smooth factors, in the place of rows given latents."""
     return [
-        LatentRows(one.factor, None, pt.constant(one.precision), _information(state, one))
+        LatentRows(
+            one.factor, None, pt.constant(one.precision), _information(state, one, changed or {})
+        )
         for one in move.rows
     ]
 
 
-def _information(state: SweepState, one: PseudoRows) -> TensorVariable:
+def _information(
+    state: SweepState, one: PseudoRows, changed: dict[TensorVariable, TensorVariable]
+) -> TensorVariable:
     information = pt.constant(one.information)
     if one.shift is None:
         return information
-    return information + pt.constant(one.precision) * state.at_current(one.shift)
+    return information + pt.constant(one.precision) * state.substituted(one.shift, changed)
 
 
 def move_from_reference(
@@ -54,7 +69,7 @@ def move_from_reference(
     move: ReferenceMove,
     latent_rows: Sequence[LatentRows],
 ) -> None:
-    """Move the collapsed scales along with the block, and then the block.
+    """Move scales and parameters along with the block, and then the block.
 
     Parameters
     ----------
@@ -65,14 +80,16 @@ def move_from_reference(
     move : ReferenceMove
         Pseudo-responses and number of rotations.
     latent_rows : sequence of LatentRows
-        All factors, the smooth ones by their pseudo-responses.
+        The factors that are not smooth, given their latents.
     """
     plan = machine.plan
-    z = gaussian_reference(plan, current_rows(state, plan, latent_rows)).coordinates(state.x)
+    rows = current_rows(state, plan, [*latent_rows, *pseudo_rows(state, move)])
+    z = gaussian_reference(plan, rows).coordinates(state.x)
     for hyper in machine.hyperparameters:
-        if hyper.collapsed:
-            _move_scale(state, machine, move, latent_rows, hyper, z)
-    reference = gaussian_reference(plan, current_rows(state, plan, latent_rows))
+        if moves_with_block(machine, hyper):
+            _move_parameter(state, machine, move, latent_rows, hyper, z)
+    rows = current_rows(state, plan, [*latent_rows, *pseudo_rows(state, move)])
+    reference = gaussian_reference(plan, rows)
     proposal = z.type("coordinates")
     x = reference.block(proposal)
     excess = _excess(state, move, x, {})
@@ -84,7 +101,7 @@ def move_from_reference(
     state.set_block(reference.block(z))
 
 
-def _move_scale(
+def _move_parameter(
     state: SweepState,
     machine: LatentMachine,
     move: ReferenceMove,
@@ -92,7 +109,7 @@ def _move_scale(
     hyper: Hyperparameter,
     z: TensorVariable,
 ) -> None:
-    """Slice move of one scale, the block at the same coordinates of its reference."""
+    """Slice move of one variable, the block at the same coordinates of its reference."""
     proposal = hyper.value.type(f"{hyper.name}_proposal")
     changed = {hyper.value: proposal}
     references: list[GaussianReference] = []
@@ -101,8 +118,9 @@ def _move_scale(
         references.append(gaussian_reference(machine.plan, rows))
         return references[0].log_marginal()
 
+    rows = [*latent_rows, *pseudo_rows(state, move, changed)]
     origin = np.zeros(machine.size)
-    target = integrated_target(state, machine.plan, latent_rows, hyper, changed, origin, marginal)
+    target = integrated_target(state, machine.plan, rows, hyper, changed, origin, marginal)
     target = target + _excess(state, move, references[0].block(z), changed)
     width = slice_width(state, hyper)
     state.rng, updated = slice_update(state.rng, state.values[hyper.value], proposal, target, width)
@@ -121,7 +139,7 @@ def _excess(
         factor = state.factors[one.factor]
         t = state.response_of(one.factor, x, changed)
         total = total + factor.family.log_density_sum(t, **state.parameters(factor, changed))
-        total = total + _pseudo_excess(t, one.precision, _information(state, one))
+        total = total + _pseudo_excess(t, one.precision, _information(state, one, changed))
     return total
 
 
@@ -132,7 +150,7 @@ def _gradient(state: SweepState, move: ReferenceMove, x: TensorVariable) -> Tens
         factor = state.factors[one.factor]
         t = state.response_of(one.factor, x, {})
         slope = factor.family.slope(t, **state.parameters(factor))
-        weight = _pseudo_slope(slope, t, one.precision, _information(state, one))
+        weight = _pseudo_slope(slope, t, one.precision, _information(state, one, {}))
         part = transposed_product(state.linear_map(factor), cast(TensorVariable, weight))
         total = part if total is None else total + part
     assert total is not None
