@@ -112,7 +112,7 @@ def positive_stable_nodes(index: float) -> tuple[np.ndarray, np.ndarray]:
     """
     power = (1 - index) / index
     log_a, _ = _kanter_angles(index)
-    x = np.linspace(power * (log_a[0] - np.log(800.0)), 45.0 / index, 24_001)
+    x = np.linspace(power * (log_a[0] - np.log(800.0)), 45.0 / index, 12_001)
     return x, positive_stable_log_density(x, index) + np.log(x[1] - x[0])
 
 

@@ -160,12 +160,12 @@ def log_precision_cdf(log_law, t):
         with np.errstate(over="ignore"):
             return log_law(x) + 0.5 * x - 0.5 * np.exp(x) * t * t
 
-    x = np.linspace(-90.0, 690.0, 6001)
+    x = np.linspace(-90.0, 690.0, 3001)
     for _ in range(3):
         height = log_density(x)
         likely = np.flatnonzero(height > height.max() - 45.0)
         first, last = max(likely[0] - 1, 0), min(likely[-1] + 1, x.size - 1)
-        x = np.linspace(x[first], x[last], 6001)
+        x = np.linspace(x[first], x[last], 3001)
     mass = np.exp(log_density(x) - log_density(x).max())
     cumulated = np.cumsum(mass)
     return x, (cumulated - 0.5 * mass) / cumulated[-1]
