@@ -266,7 +266,8 @@ class GroupLaplace(FamilyDistribution):
         if not shape and mu.type.ndim == 0:
             raise ValueError(
                 "GroupLaplace got a location without axes and no shape. Its last axis is the"
-                " group: give shape, dims, or a vector mu."
+                " group: give shape, dims, or a vector mu such as np.zeros(2) for pairs of"
+                " differences."
             )
         if shape and mu.type.ndim == 0:
             mu = pt.broadcast_to(mu, (_length(shape[-1]),))

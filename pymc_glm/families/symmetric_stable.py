@@ -105,6 +105,7 @@ class SymmetricStable(AbstractFamily):
     name: ClassVar[str] = "symmetric stable"
     parameters: ClassVar[tuple[str, ...]] = ("alpha", "scale")
     positive: ClassVar[tuple[str, ...]] = ("alpha", "scale")
+    largest: ClassVar[dict[str, float]] = {"alpha": float(np.nextafter(2.0, 0.0))}
 
     def log_density(
         self, t: TensorVariable, *, alpha: TensorVariable, scale: TensorVariable

@@ -98,6 +98,8 @@ class LatentMachine(NamedTuple):
     reference : ReferenceMove or None
         Set where the block moves by Metropolis steps from a reference, in place of a draw given the
         latents of the smooth factors.
+    no_reference : str
+        Why it is not set; a clause that completes "because ...".
     """
 
     block: list[BlockVariable]
@@ -109,6 +111,7 @@ class LatentMachine(NamedTuple):
     plan: GaussianPlan
     alternates: tuple[AlternateBlock, ...] = ()
     reference: ReferenceMove | None = None
+    no_reference: str = ""
 
     @property
     def size(self) -> int:

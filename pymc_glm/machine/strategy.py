@@ -46,8 +46,8 @@ def with_block(machine: LatentMachine, block: str) -> LatentMachine:
         raise ValueError(f"Got block={block!r}. Choose one of {', '.join(map(repr, BLOCK_MOVES))}.")
     if block == "metropolis" and machine.reference is None:
         raise ValueError(
-            "Got block='metropolis', and the model has no smooth likelihood with a small dense"
-            " block that a Gaussian is close to. Use block='gibbs'."
+            f"Got block='metropolis', which the model does not allow because"
+            f" {machine.no_reference}. Use block='gibbs'."
         )
     if block == "gibbs" and machine.reference is not None:
         return machine._replace(plan=machine.reference.other_plan, reference=None)

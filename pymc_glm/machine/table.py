@@ -5,6 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pymc_glm.machine.factor import Factor
 from pymc_glm.machine.moves import update_in_words
 
 if TYPE_CHECKING:
@@ -96,7 +99,22 @@ def remarks(machine: LatentMachine) -> list[str]:
             "pymc_glm.sample() cannot update that; "
             "pm.sample(step=pymc_glm.GaussianLatentGibbs()) can."
         )
+    lines += [
+        f"{factor.term} has {factor.responses} responses of {machine.size} unknowns and an unknown"
+        " scale: taken literally its density may grow without bound as the scale goes to zero. See"
+        " docs/normaliser.md for the term that makes it a normalised prior."
+        for factor in machine.factors
+        if _is_overcomplete(factor, machine.size)
+    ]
     return lines
+
+
+def _is_overcomplete(factor: Factor, unknowns: int) -> bool:
+    """Whether a prior has more responses than unknowns, and a scale that is learned."""
+    scale = factor.parameters.get("scale")
+    if scale is None or isinstance(scale, np.ndarray) or not isinstance(factor.offset, np.ndarray):
+        return False
+    return factor.family.is_relative and factor.responses > unknowns and not factor.offset.any()
 
 
 def machine_text(machine: LatentMachine) -> str:

@@ -13,7 +13,8 @@ from pymc_glm.recognize.model_view import ModelView
 
 __all__ = ["certify"]
 
-POINTS = 5
+# Of the random points; those close to the initial point are inside of narrow supports as well.
+SPREADS = (0.03, 0.06, 0.1, 0.3, 0.7, 1.0, 1.5)
 TOLERANCE = 1e-7
 
 
@@ -89,7 +90,6 @@ def _density(factor: Factor, block) -> pt.TensorVariable:
 def _random_points(view: ModelView) -> list[dict[str, np.ndarray]]:
     """Points around the initial point, at several distances."""
     rng = np.random.default_rng(20250512)
-    spreads = (0.1, 0.3, 0.7, 1.0, 1.5)[:POINTS]
     return [
         {
             name: value + spread * rng.normal(size=np.shape(value))
@@ -97,7 +97,7 @@ def _random_points(view: ModelView) -> list[dict[str, np.ndarray]]:
             else value
             for name, value in view.initial_point.items()
         }
-        for spread in spreads
+        for spread in SPREADS
     ]
 
 

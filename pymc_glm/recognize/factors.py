@@ -156,6 +156,6 @@ def _refuse_bad_parameter(value: np.ndarray, name: str, term: str, family: Abstr
         )
     if name in family.largest and np.any(value > family.largest[name]):
         raise RecognitionError(
-            f"The {name} of {term!r} is {value.max()} somewhere, and a {family.name} law is a"
+            f"The {name} of {term!r} is {value.max()} somewhere, and its {family.name} law is a"
             f" Gaussian mixture only up to {family.largest[name]}. Use pm.sample() for this model."
         )

@@ -46,17 +46,18 @@ def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
         The same machine where it has no smooth factors, or a large block.
     """
     smooth = [i for i, factor in enumerate(machine.factors) if _is_smooth(factor)]
-    if not smooth or machine.size > LARGEST_BLOCK or machine.alternates:
-        return machine
-    if any(hyper.only_collapsed for hyper in machine.hyperparameters):
-        return machine
+    reason = _reason_against(machine, smooth)
+    if reason:
+        return machine._replace(no_reference=reason)
     target = _target(machine, view, smooth)
     surrogate = None if target is None else closest_gaussian(target)
     if target is None or surrogate is None:
-        return machine
+        return machine._replace(no_reference="no mode of the block was found")
     steps = fewest_steps(target, surrogate, COUNTS, ANGLE, WANTED, np.random.default_rng(20130101))
     if steps.rate < LEAST:
-        return machine
+        return machine._replace(
+            no_reference=f"only {steps.rate:.0%} of the moves would be accepted"
+        )
     ends = np.cumsum([machine.factors[index].size for index in smooth])[:-1]
     pieces = zip(
         smooth,
@@ -70,6 +71,21 @@ def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
         plan=plan._replace(reason=plan.reason.replace(" (as asked)", "")),
         reference=ReferenceMove(rows, *steps, machine.plan),
     )
+
+
+def _reason_against(machine: LatentMachine, smooth: list[int]) -> str:
+    """Why there is no need to look for a reference; empty where there is."""
+    if not smooth:
+        return (
+            "no term is a smooth likelihood (logit, probit, ordered, negative binomial, censored)"
+        )
+    if machine.size > LARGEST_BLOCK:
+        return f"the block has {machine.size} unknowns, more than the {LARGEST_BLOCK} moved so"
+    if machine.alternates:
+        return "there are alternate blocks"
+    if any(hyper.only_collapsed for hyper in machine.hyperparameters):
+        return "indicators in the map are flipped with the block integrated out, given its latents"
+    return ""
 
 
 def _is_smooth(factor: Factor) -> bool:

@@ -68,6 +68,7 @@ def _log_densities(
         else:
             parameters = state.parameters(factor, changed)
             rows = factor.family.log_density(state.response(index), **parameters)
+            rows = state.within_bounds(factor, parameters, rows)
         total = total + _by_entry(rows, entries, hyper.size)
     return total
 

@@ -132,10 +132,29 @@ class SweepState:
         t = self.response_at(index, changed) if moves else self.response(index)
         parameters = self.parameters(factor, changed)
         total = factor.family.log_density_sum(t, **parameters)
+        total = self.within_bounds(factor, parameters, total)
         if factor.merged:
             # Of responses that were merged into others, only the normaliser is left.
             total = total - factor.merged * pt.log(parameters["scale"])
         return total
+
+    @staticmethod
+    def within_bounds(
+        factor: Factor, parameters: dict[str, TensorVariable], log_density: TensorVariable
+    ) -> TensorVariable:
+        """A log density that is minus infinity where a parameter is beyond what the family allows.
+
+        A prior may allow more: the model's own density is then minus infinity there.
+        """
+        for name, largest in factor.family.largest.items():
+            if isinstance(factor.parameters[name], np.ndarray):
+                continue
+            value = parameters[name]
+            is_allowed = (value > 0) & (value <= largest)
+            if log_density.type.ndim == 0:
+                is_allowed = pt.all(is_allowed)
+            log_density = pt.switch(is_allowed, log_density, -np.inf)
+        return log_density
 
     @staticmethod
     def depends(factor: Factor, variable: TensorVariable) -> bool:

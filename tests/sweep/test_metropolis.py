@@ -190,5 +190,5 @@ def test_what_is_asked_for():
         pymc_glm.explain(model, block="hmc")
     with pm.Model() as normal:
         pm.Normal("y", X @ pm.Normal("beta", 0, 1, shape=3), 1.0, observed=ETA)
-    with pytest.raises(ValueError, match="no smooth likelihood"):
+    with pytest.raises(ValueError, match="because no term is a logit"):
         pymc_glm.sample(model=normal, block="metropolis")
