@@ -109,8 +109,9 @@ class StartingPoints:
 
     def _has_density(self, point: dict[str, np.ndarray]) -> bool:
         priors = self._evaluate_priors(point)
-        precisions = [row.precision for row in self._rows(point)]
-        return all(np.all(np.isfinite(value)) for value in [*priors, *precisions])
+        rows = self._rows(point)
+        values = [*priors, *(row.precision for row in rows)]
+        return all(row.is_allowed for row in rows) and all(np.all(np.isfinite(v)) for v in values)
 
     def _rows(self, point: dict[str, np.ndarray]) -> list[_NumericRows]:
         values = iter(self._evaluate(point))
@@ -143,6 +144,7 @@ class _NumericRows(NamedTuple):
     offset: np.ndarray
     precision: np.ndarray
     location: np.ndarray
+    is_allowed: bool
 
 
 def _graphs(factor: Factor) -> list[TensorVariable]:
@@ -161,4 +163,5 @@ def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
         np.broadcast_to(offset, (m,)),
         np.broadcast_to(scale**-2.0, (m,)),
         np.broadcast_to(location, (m,)),
+        all(np.all(parameters[name] <= most) for name, most in factor.family.largest.items()),
     )
