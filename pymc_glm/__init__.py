@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         NormalInverseGaussian,
         SymmetricStable,
         VarianceGamma,
-        expert,
         hinge,
     )
+    from pymc_glm.declare.expert import expert
     from pymc_glm.exceptions import (
         GaussianLatentMachineError,
         ImproperPosteriorError,

@@ -158,9 +158,8 @@ def _check_mixing_law(
 def _slope(family: AbstractFamily, parameters: dict[str, Any], points: np.ndarray) -> np.ndarray:
     """Slope of the log density: the family's own, or by PyTensor's differentiation."""
     t = pt.as_tensor(points)
-    own = getattr(family, "slope", None)
-    if own is not None:
-        return _evaluate(own(t, **parameters))
+    if family.is_smooth:
+        return _evaluate(family.slope(t, **parameters))
     return _evaluate(pytensor.grad(pt.sum(family.log_density(t, **parameters)), t))
 
 

@@ -92,6 +92,8 @@ class AbstractFamily(ABC):
     # Whether the location given the latent is not zero. Such latents are not told in units of the
     # scale, so that the scale does not move without the block.
     has_location: ClassVar[bool] = False
+    # Whether the log density is smooth and has a `slope`, so that latents can be done without.
+    is_smooth: ClassVar[bool] = False
     # Number of neighbouring responses that share one latent.
     group_size: int = 1
 
@@ -121,6 +123,10 @@ class AbstractFamily(ABC):
 
         It is the ground truth of `pymc_glm.testing.check_family`, and plays no part in sampling.
         """
+
+    def slope(self, t: TensorVariable, *_: Any, **parameters: Any) -> TensorVariable:
+        """Derivative of each log density by the response, of families that are smooth."""
+        raise NotImplementedError(f"{self.name} has no slope of its own.")
 
     def location(self, *_: Any, **parameters: Any) -> TensorVariable | None:
         """Where parameters say that the response is, up to a constant; None if they say nothing.

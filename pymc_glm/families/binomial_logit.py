@@ -58,6 +58,7 @@ class BinomialLogit(AbstractFamily):
     positive: ClassVar[tuple[str, ...]] = ()
     is_density: ClassVar[bool] = False
     has_location: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = True
 
     def log_density(
         self, t: TensorVariable, *, successes: TensorVariable, trials: TensorVariable

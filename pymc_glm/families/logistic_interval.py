@@ -43,6 +43,7 @@ class LogisticInterval(AbstractFamily):
     infinite: ClassVar[tuple[str, ...]] = ("lower", "upper")
     is_density: ClassVar[bool] = False
     has_location: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = True
 
     def log_density(
         self, t: TensorVariable, *, lower: TensorVariable, upper: TensorVariable

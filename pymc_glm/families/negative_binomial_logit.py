@@ -48,6 +48,7 @@ class NegativeBinomialLogit(AbstractFamily):
     positive: ClassVar[tuple[str, ...]] = ("dispersion",)
     is_density: ClassVar[bool] = False
     has_location: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = True
 
     def log_density(
         self, t: TensorVariable, *, count: TensorVariable, dispersion: TensorVariable

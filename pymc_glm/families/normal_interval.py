@@ -62,6 +62,7 @@ class NormalInterval(AbstractFamily):
     infinite: ClassVar[tuple[str, ...]] = ("lower", "upper")
     is_density: ClassVar[bool] = False
     has_location: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = True
 
     def log_density(
         self,

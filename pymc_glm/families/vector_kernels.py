@@ -26,12 +26,13 @@ HALFWAY = 3.75
 DEGREE = 25
 
 
-def _scaled_erfc_of(y: np.ndarray) -> np.ndarray:
-    x = HALFWAY * (1.0 + y) / (1.0 - y)
+def _scaled_erfc_of(x):
     return (1.0 + 2.0 * x) * erfcx(x)
 
 
-SCALED_ERFC = chebyshev.cheb2poly(chebyshev.chebinterpolate(_scaled_erfc_of, DEGREE))
+SCALED_ERFC = chebyshev.cheb2poly(
+    chebyshev.chebinterpolate(lambda y: _scaled_erfc_of(HALFWAY * (1.0 + y) / (1.0 - y)), DEGREE)
+)
 SMALLEST_PRODUCT = 1e-200
 # Factors between one and two, of which so many do not overflow.
 FACTORS = 512

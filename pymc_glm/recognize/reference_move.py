@@ -89,7 +89,7 @@ def _reason_against(machine: LatentMachine, smooth: list[int]) -> str:
 
 
 def _is_smooth(factor: Factor) -> bool:
-    return hasattr(factor.family, "slope") and factor.linear_map.rows.size > 0
+    return factor.family.is_smooth and factor.linear_map.rows.size > 0
 
 
 def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:

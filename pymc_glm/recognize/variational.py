@@ -174,7 +174,7 @@ def _closest_from(target: SmoothTarget, start: Surrogate) -> Surrogate | None:
 class Steps(NamedTuple):
     """A number of rotations, and the mean acceptance rate found for it."""
 
-    count: int
+    number: int
     rate: float
 
 

@@ -161,7 +161,7 @@ def hamiltonian_update(
     """
     frontier = dict.fromkeys([*free_frontier(excess, proposal), *free_frontier(gradient, proposal)])
     placeholders = {variable: variable.type() for variable in frontier}
-    graphs = graph_replace([excess, gradient], placeholders, strict=False)
-    op = HamiltonianUpdate([proposal, *placeholders.values()], *graphs, steps, spread)
+    one, other = graph_replace([excess, gradient], placeholders, strict=False)
+    op = HamiltonianUpdate([proposal, *placeholders.values()], one, other, steps, spread)
     next_rng, updated = op(rng, current, *frontier)
     return next_rng, updated

@@ -101,7 +101,7 @@ def test_the_closest_gaussian_of_a_gaussian_is_that():
     np.testing.assert_allclose(surrogate.precision, 2.0, rtol=1e-5)
     np.testing.assert_allclose(surrogate.information, 2.0, rtol=1e-5)
     steps = fewest_steps(gaussian_target(), surrogate, (2, 3), 1.7, 0.8, np.random.default_rng(1))
-    assert steps.count == 2 and steps.rate > 0.999
+    assert steps.number == 2 and steps.rate > 0.999
 
 
 def test_there_is_no_gaussian_close_to_a_density_without_a_mode():
