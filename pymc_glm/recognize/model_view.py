@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
+from pymc.distributions.censored import CensoredRV
 from pymc.distributions.transforms import ZeroSumTransform
 from pymc.model.core import Model
 from pytensor.compile.sharedvalue import SharedVariable
@@ -279,10 +280,16 @@ def _refuse_bad_data(model: Model) -> None:
     for variable in model.named_vars.values():
         if isinstance(variable, SharedVariable | Constant):
             _refuse_non_finite(variable.name, variable, "data")
-    for variable in ancestors([*model.basic_RVs, *model.potentials]):
+    limits = [limit for rv in model.basic_RVs for limit in _limits(rv)]
+    for variable in set(ancestors([*model.basic_RVs, *model.potentials])) - set(ancestors(limits)):
         # Infinite scalars are legitimate: the bounds of truncated and censored variables.
         if isinstance(variable, Constant) and getattr(variable.type, "ndim", 0) > 0:
             _refuse_non_finite(_user_of(model, variable), variable, "a constant in the definition")
+
+
+def _limits(rv: Variable) -> list[Variable]:
+    """Limits of a censored variable, which are infinite where there is none."""
+    return list(rv.owner.inputs[1:3]) if isinstance(rv.owner.op, CensoredRV) else []
 
 
 def _user_of(model: Model, constant: Variable) -> str:

@@ -142,7 +142,8 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         alternates=alternates,
     )
     _refuse_bad_start(machine, view)
-    return Recognition(with_scales(with_reference(machine, view), "auto"), view)
+    machine, view = with_reference(machine, view)
+    return Recognition(with_scales(machine, "auto"), view)
 
 
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:

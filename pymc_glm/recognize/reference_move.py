@@ -14,23 +14,38 @@ import pytensor.tensor as pt
 
 from pytensor.graph.replace import clone_replace
 from pytensor.tensor.variable import TensorVariable
+from scipy.optimize import minimize
 
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.machine import ANGLE, Factor, LatentMachine, PseudoRows, ReferenceMove
+from pymc_glm.machine import ANGLE, Factor, Hyperparameter, LatentMachine, PseudoRows, ReferenceMove
 from pymc_glm.recognize.dependence import PYTHON_MODE
 from pymc_glm.recognize.evaluate import Evaluator, depends_on
 from pymc_glm.recognize.model_view import ModelView
-from pymc_glm.recognize.variational import SmoothTarget, closest_gaussian, fewest_steps
+from pymc_glm.recognize.variational import (
+    SmoothTarget,
+    closest_gaussian,
+    fewest_steps,
+    mode_of,
+)
 
-__all__ = ["with_reference"]
+__all__ = ["Referred", "with_reference"]
 
 # Each move factorises the precision and solves with it a few times.
 LARGEST_BLOCK = 300
 COUNTS = (2, 3, 4, 5, 7, 9, 12)
 WANTED, LEAST = 0.8, 0.5
+# Of the search for likely parameters, which are still at changes below that.
+ROUNDS, STILL = 15, 0.02
 
 
-def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
+class Referred(NamedTuple):
+    """A machine, maybe with a reference, and the model with a likely initial point."""
+
+    machine: LatentMachine
+    view: ModelView
+
+
+def with_reference(machine: LatentMachine, view: ModelView) -> Referred:
     """The machine with a reference of its block, where one is close enough to be of use.
 
     Parameters
@@ -42,22 +57,22 @@ def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
 
     Returns
     -------
-    machine : LatentMachine
-        The same machine where it has no smooth factors, or a large block.
+    referred : Referred
+        Machine and model are as they were where there are no smooth factors, or a large block.
     """
     smooth = [i for i, factor in enumerate(machine.factors) if _is_smooth(factor)]
     reason = _reason_against(machine, smooth)
     if reason:
-        return machine._replace(no_reference=reason)
+        return Referred(machine._replace(no_reference=reason), view)
+    view = view._replace(initial_point=typical_point(machine, view, smooth))
     target = _target(machine, view, smooth)
     surrogate = None if target is None else closest_gaussian(target)
     if target is None or surrogate is None:
-        return machine._replace(no_reference="no mode of the block was found")
+        return Referred(machine._replace(no_reference="no mode of the block was found"), view)
     steps = fewest_steps(target, surrogate, COUNTS, ANGLE, WANTED, np.random.default_rng(20130101))
     if steps.rate < LEAST:
-        return machine._replace(
-            no_reference=f"only {steps.rate:.0%} of the moves would be accepted"
-        )
+        reason = f"only {steps.rate:.0%} of the moves would be accepted"
+        return Referred(machine._replace(no_reference=reason), view)
     ends = np.cumsum([machine.factors[index].size for index in smooth])[:-1]
     pieces = zip(
         smooth,
@@ -67,10 +82,11 @@ def with_reference(machine: LatentMachine, view: ModelView) -> LatentMachine:
     )
     rows = tuple(PseudoRows(*piece, _shift(machine.factors[piece[0]], view)) for piece in pieces)
     plan = plan_gaussian([factor.linear_map for factor in machine.factors], "dense")
-    return machine._replace(
+    found = machine._replace(
         plan=plan._replace(reason=plan.reason.replace(" (as asked)", "")),
         reference=ReferenceMove(rows, *steps, machine.plan),
     )
+    return Referred(found, view)
 
 
 def _reason_against(machine: LatentMachine, smooth: list[int]) -> str:
@@ -93,7 +109,7 @@ def _is_smooth(factor: Factor) -> bool:
 
 
 def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:
-    """How far parameters of the family have moved the location since the initial point."""
+    """How far parameters of the family have moved the location since the reference was found."""
     parts = []
     graphs = [graph for graph in factor.parameters.values() if not isinstance(graph, np.ndarray)]
     if not isinstance(factor.offset, np.ndarray):
@@ -131,6 +147,72 @@ class _Numbers(NamedTuple):
     matrix: np.ndarray
     offset: np.ndarray
     parameters: dict[str, np.ndarray]
+
+
+def typical_point(
+    machine: LatentMachine, view: ModelView, smooth: list[int]
+) -> dict[str, np.ndarray]:
+    """The initial point, with likely values of the parameters of smooth factors.
+
+    A dispersion or a noise scale decides how narrow the block is. At an initial value far from the
+    data the reference would be of no use where the chains are. So block and parameters are moved to
+    a common mode, in turn.
+    """
+    point = dict(view.initial_point)
+    hypers = [hyper for hyper in machine.hyperparameters if _enters(machine, hyper, smooth)]
+    if not hypers:
+        return point
+    densities = [_conditional(view, hyper) for hyper in hypers]
+    for _ in range(ROUNDS):
+        before = {hyper.name: point[hyper.name] for hyper in hypers}
+        target = _target(machine, view._replace(initial_point=point), smooth)
+        x = None if target is None else mode_of(target)
+        if x is None:
+            return dict(view.initial_point)
+        _set_block(machine, view, point, x)
+        for hyper, density in zip(hypers, densities, strict=True):
+            point[hyper.name] = _most_likely(hyper, density, point)
+        moved = [np.max(np.abs(point[name] - value)) for name, value in before.items()]
+        if max(moved) < STILL:
+            break
+    return view.initial_point | {hyper.name: point[hyper.name] for hyper in hypers}
+
+
+def _enters(machine: LatentMachine, hyper: Hyperparameter, smooth: list[int]) -> bool:
+    graphs = [g for index in smooth for g in machine.factors[index].parameters.values()]
+    return not hyper.is_binary and any(
+        depends_on(graph, [hyper.value]) for graph in graphs if not isinstance(graph, np.ndarray)
+    )
+
+
+def _conditional(view: ModelView, hyper: Hyperparameter) -> Evaluator:
+    terms = [term.log_density for term in view.terms if hyper.value in term.touches]
+    total = sum(terms, start=pt.constant(0.0))
+    return Evaluator([total], [variable.value for variable in view.variables])
+
+
+def _most_likely(
+    hyper: Hyperparameter, density: Evaluator, point: dict[str, np.ndarray]
+) -> np.ndarray:
+    def cost(flat: np.ndarray) -> float:
+        [value] = density(point | {hyper.name: flat.reshape(hyper.shape)})
+        return float(-value) if np.isfinite(value) else 1e300
+
+    start = np.ravel(point[hyper.name]).astype(float)
+    found = minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-2, "maxfev": 400})
+    return np.asarray(found.x if np.isfinite(found.fun) else start).reshape(hyper.shape)
+
+
+def _set_block(
+    machine: LatentMachine, view: ModelView, point: dict[str, np.ndarray], x: np.ndarray
+) -> None:
+    values = [variable.value for variable in view.variables]
+    for place in machine.block:
+        part = x[place.positions].reshape(place.shape)
+        if place.multiple is not None:
+            [multiple] = Evaluator([place.multiple], values)(point)
+            part = part / multiple
+        point[place.name] = part
 
 
 def _target(machine: LatentMachine, view: ModelView, smooth: list[int]) -> SmoothTarget | None:

@@ -13,7 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-__all__ = ["SmoothTarget", "Steps", "Surrogate", "closest_gaussian", "fewest_steps"]
+__all__ = [
+    "SmoothTarget",
+    "Steps",
+    "Surrogate",
+    "closest_gaussian",
+    "fewest_steps",
+    "mode_of",
+]
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -108,7 +115,17 @@ def _curvature(target: SmoothTarget, t: np.ndarray) -> np.ndarray:
     return (pair[0] - pair[1]) / (2 * step)
 
 
-def _at_mode(target: SmoothTarget) -> Surrogate | None:
+def mode_of(target: SmoothTarget) -> np.ndarray | None:
+    """The mode, by Newton steps that are halved until the density grows; None where there is none.
+
+    Parameters
+    ----------
+    target : SmoothTarget
+
+    Returns
+    -------
+    x : ndarray, shape (n,), or None
+    """
     x = np.zeros(target.information.size)
 
     def height(x: np.ndarray) -> float:
@@ -129,16 +146,25 @@ def _at_mode(target: SmoothTarget) -> Surrogate | None:
         except (np.linalg.LinAlgError, ValueError):
             return None
         if gradient @ step < TOLERANCE**2:
-            return Surrogate(weight, weight * t + slope)
+            return x
         for _ in range(MOST_HALVINGS):
             there = height(x + step)
             if there > best:
                 break
             step = 0.5 * step
         else:
-            return Surrogate(weight, weight * t + slope)
+            return x
         x, best = x + step, there
     return None
+
+
+def _at_mode(target: SmoothTarget) -> Surrogate | None:
+    x = mode_of(target)
+    if x is None:
+        return None
+    t = target.responses(x[None])[0]
+    weight = np.maximum(_curvature(target, t), SMALLEST_PRECISION)
+    return Surrogate(weight, weight * t + target.slope(t[None])[0])
 
 
 def _closest_from(target: SmoothTarget, start: Surrogate) -> Surrogate | None:

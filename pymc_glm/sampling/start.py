@@ -41,11 +41,11 @@ class StartingPoints:
 
     def __init__(self, recognition: Recognition) -> None:
         self.machine, self.view = recognition
+        self._others = [hyper.value for hyper in self.machine.hyperparameters]
+        self._others += [guest.value for guest in self.machine.guests]
+        self._others += [v.value for one in self.machine.alternates for v in one.block]
         self._evaluate = Evaluator(
-            [graph for factor in self.machine.factors for graph in _graphs(factor)],
-            [hyper.value for hyper in self.machine.hyperparameters]
-            + [guest.value for guest in self.machine.guests]
-            + [variable.value for one in self.machine.alternates for variable in one.block],
+            [graph for factor in self.machine.factors for graph in _graphs(factor)], self._others
         )
         multiples = [v.multiple for v in self.machine.block if v.multiple is not None]
         self._evaluate_multiples = Evaluator(
@@ -119,6 +119,9 @@ class StartingPoints:
         move = self.machine.reference
         for one in () if move is None else move.rows:
             location = one.information / one.precision
+            if one.shift is not None:
+                [shift] = Evaluator([one.shift], self._others)(point)
+                location = location + shift
             rows[one.factor] = rows[one.factor]._replace(precision=one.precision, location=location)
         return rows
 

@@ -181,6 +181,43 @@ def test_the_reference_follows_the_dispersion():
     assert machine.reference.acceptance > 0.8
 
 
+def far_counts():
+    """Counts near a thousand that are hardly dispersed, far from the initial value of alpha."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=60)
+    mean = np.exp(7 + 0.3 * x)
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 5), pm.Normal("b", 0, 2)
+        alpha = pt.exp(pm.Normal("log_alpha", 0, 5))
+        observed = rng.negative_binomial(800, 800 / (800 + mean))
+        pm.NegativeBinomial("y", mu=pt.exp(a + b * x), alpha=alpha, observed=observed)
+    return model
+
+
+def far_limits():
+    """Censored data of a scale that is far from its initial value."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=60)
+    y = np.maximum(0, 100 * (1 + x + rng.normal(size=60)))
+    with pm.Model() as model:
+        mean = pm.Normal("a", 0, 300) + pm.Normal("b", 0, 300) * x
+        pm.Censored(
+            "y", pm.Normal.dist(mean, pm.HalfCauchy("s", 5)), lower=0, upper=None, observed=y
+        )
+    return model
+
+
+@pytest.mark.parametrize("build", [far_counts, pytest.param(far_limits, marks=pytest.mark.slow)])
+def test_initial_values_of_parameters_may_be_far_from_the_data(build):
+    """The reference is found at likely parameters, and chains start there."""
+    model = build()
+    one, error = moments(model)
+    two, other = moments(model, block="gibbs")
+    # The dispersion mixes slowly given latents, and its square has heavy tails: the block counts.
+    in_block = [0, 1, 3, 4]
+    assert np.all(np.abs(one - two)[in_block] < 5 * np.hypot(error, other)[in_block])
+
+
 def test_what_is_asked_for():
     model = logistic()
     assert pymc_glm.explain(model, block="gibbs").reference is None
@@ -190,5 +227,5 @@ def test_what_is_asked_for():
         pymc_glm.explain(model, block="hmc")
     with pm.Model() as normal:
         pm.Normal("y", X @ pm.Normal("beta", 0, 1, shape=3), 1.0, observed=ETA)
-    with pytest.raises(ValueError, match="because no term is a logit"):
+    with pytest.raises(ValueError, match="because no term is a smooth likelihood"):
         pymc_glm.sample(model=normal, block="metropolis")

@@ -9,8 +9,9 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import CategoricalRV
 from pytensor.tensor.subtensor import Subtensor
 
+from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.families import LogisticInterval, NormalInterval
-from pymc_glm.recognize.dependence import static_shape, value_ancestors
+from pymc_glm.recognize.dependence import evaluate, is_known, static_shape, value_ancestors
 from pymc_glm.recognize.links import unwrapped
 from pymc_glm.recognize.registry import Match, MatchRefusal, matcher
 
@@ -38,6 +39,7 @@ def _intervals(value, family, eta, cutpoints, more):
     ends = [pt.full(padding, -np.inf), cutpoints, pt.full(padding, np.inf)]
     edges = pt.concatenate(ends, axis=-1)
     category = value.astype("int64")
+    _refuse_unknown_categories(category, static_shape(cutpoints)[-1])
     shape = static_shape(category)
     response = pt.zeros(shape) + eta
     if edges.type.ndim == 1:
@@ -49,6 +51,18 @@ def _intervals(value, family, eta, cutpoints, more):
             for shift in (0, 1)
         )
     return [Match(family, response, {"lower": lower, "upper": upper, **more})]
+
+
+def _refuse_unknown_categories(category, largest):
+    if not is_known(category):
+        return
+    [numbers] = evaluate([category])
+    outside = numbers[(numbers < 0) | (numbers > largest)]
+    if outside.size:
+        raise InvalidDataError(
+            f"An ordered outcome is {outside.flat[0]}, and {largest} cutpoints make the categories"
+            f" 0 to {largest}. Number the categories from zero, or give more cutpoints."
+        )
 
 
 def _scalar_op(node):
