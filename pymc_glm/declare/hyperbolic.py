@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pytensor.tensor.variable import TensorVariable
 
@@ -77,7 +77,21 @@ class GeneralizedHyperbolic(FamilyDistribution):
         return cls.of(mu, parameters, **kwargs)
 
 
-class NormalInverseGaussian(FamilyDistribution):
+class _OfFixedOrder(FamilyDistribution):
+    """A generalized hyperbolic law of a known order."""
+
+    order: ClassVar[float]
+
+    @classmethod
+    def dist(
+        cls, mu: Any = 0.0, alpha: Any = None, beta: Any = 0.0, delta: Any = 1.0, **kwargs: Any
+    ) -> TensorVariable:
+        """Make a variable outside of a model."""
+        parameters = {"order": cls.order, "alpha": alpha, "beta": beta, "delta": delta}
+        return cls.of(mu, parameters, **kwargs)
+
+
+class NormalInverseGaussian(_OfFixedOrder):
     """The normal-inverse-Gaussian law: `GeneralizedHyperbolic` of order -1/2.
 
     Sums of its variates with the same alpha and beta follow the same law, with the deltas added.
@@ -107,18 +121,12 @@ class NormalInverseGaussian(FamilyDistribution):
         pm.draw(NormalInverseGaussian.dist(0, alpha=2.0, beta=1.0), draws=5, random_seed=1)
     """
 
+    # PyMC does not inherit it.
     rv_op = GeneralizedHyperbolicRV()
-
-    @classmethod
-    def dist(
-        cls, mu: Any = 0.0, alpha: Any = None, beta: Any = 0.0, delta: Any = 1.0, **kwargs: Any
-    ) -> TensorVariable:
-        """Make a variable outside of a model."""
-        parameters = {"order": -0.5, "alpha": alpha, "beta": beta, "delta": delta}
-        return cls.of(mu, parameters, **kwargs)
+    order = -0.5
 
 
-class Hyperbolic(FamilyDistribution):
+class Hyperbolic(_OfFixedOrder):
     """The hyperbolic law: `GeneralizedHyperbolic` of order 1.
 
     Its log density is a hyperbola; for beta = 0 it is `Charbonnier` of rate alpha.
@@ -149,14 +157,7 @@ class Hyperbolic(FamilyDistribution):
     """
 
     rv_op = GeneralizedHyperbolicRV()
-
-    @classmethod
-    def dist(
-        cls, mu: Any = 0.0, alpha: Any = None, beta: Any = 0.0, delta: Any = 1.0, **kwargs: Any
-    ) -> TensorVariable:
-        """Make a variable outside of a model."""
-        parameters = {"order": 1.0, "alpha": alpha, "beta": beta, "delta": delta}
-        return cls.of(mu, parameters, **kwargs)
+    order = 1.0
 
 
 class VarianceGamma(FamilyDistribution):

@@ -206,14 +206,14 @@ class Hyperparameter(NamedTuple):
         """How it is updated, in words."""
         if self.only_collapsed:
             return "flips without the block"
-        is_binary = self.is_binary
         words = "slice" if self.conjugate is None else self.conjugate.kind
-        if is_binary:
+        if self.is_binary:
             words = "independent Bernoulli draws"
         elif self.rowwise is not None:
             words = f"{words}, entries independent"
         if self.collapsed:
-            without = "flips" if is_binary else "slice" if self.joint is None else self.joint.kind
+            other = "slice" if self.joint is None else self.joint.kind
+            without = "flips" if self.is_binary else other
             return f"{without} without the block, {words} given it"
         return words if self.interweaving is None else f"{words}, interweaved"
 

@@ -13,10 +13,12 @@ from pymc_glm.machine.hyperparameter import Hyperparameter
 if TYPE_CHECKING:
     from pymc_glm.machine.machine import LatentMachine
 
-__all__ = ["is_parameter_of_smooth", "moves_with_block", "update_in_words"]
+__all__ = ["CHEAP", "is_parameter_of_smooth", "moves_with_block", "update_in_words"]
 
-# Each entry of a parameter takes some five factorisations of up to so many operations.
-LARGEST_VECTOR, CHEAP = 8, 3e5
+# A slice move takes some five factorisations. Up to this many operations each they cost less than
+# what a chain loses by moving scales and parameters given the block.
+CHEAP = 3e5
+LARGEST_VECTOR = 8
 
 
 def moves_with_block(machine: LatentMachine, hyper: Hyperparameter) -> bool:

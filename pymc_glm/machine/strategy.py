@@ -6,15 +6,13 @@ import numpy as np
 
 from pymc_glm.machine.hyperparameter import Hyperparameter
 from pymc_glm.machine.machine import LatentMachine
+from pymc_glm.machine.moves import CHEAP
 
 __all__ = ["BLOCK_MOVES", "STRATEGIES", "with_block", "with_scales"]
 
 STRATEGIES = ("auto", "collapsed", "interweave", "plain")
 BLOCK_MOVES = ("auto", "gibbs", "metropolis")
 
-# A move without the block takes some five factorisations. Up to this many operations each they
-# cost less than what a chain loses by moving scales given the block.
-CHEAP = 3e5
 # Given the block an indicator hardly ever flips, so that more is worth paying for all flips.
 CHEAP_FLIPS = 1e7
 # With this many data for each unknown the block says what a scale is, and moves along well.

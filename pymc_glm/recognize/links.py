@@ -6,12 +6,14 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pytensor.compile.ops import ViewOp
-from pytensor.graph.basic import Constant, Variable, equal_computations
+from pytensor.graph.basic import Variable, equal_computations
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import basic as ps
 from pytensor.scalar import math as special
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.recognize.scaling import number_of
 
 __all__ = ["log_odds_of", "log_of", "normal_quantile_of", "unwrapped"]
 
@@ -140,21 +142,10 @@ def _sum(parts: list) -> TensorVariable:
     return total
 
 
-def _number(graph: Variable) -> float | None:
-    """The value of a constant whose entries are all the same."""
-    op, inputs = _node(graph)
-    if isinstance(op, DimShuffle):
-        return _number(inputs[0])
-    if not isinstance(graph, Constant) or np.size(graph.data) == 0:
-        return None
-    values = np.ravel(graph.data)
-    return float(values[0]) if np.all(values == values[0]) else None
-
-
 def _complement(p: Variable) -> TensorVariable | None:
     """The q of 1 - q, or of 1 + (-q)."""
     op, inputs = _node(p)
-    if isinstance(op, ps.Sub) and _number(inputs[0]) == 1.0:
+    if isinstance(op, ps.Sub) and number_of(inputs[0]) == 1.0:
         return inputs[1]
     return None
 
@@ -165,8 +156,8 @@ def _rest_of_sum(total: Variable, part: Variable) -> TensorVariable | None:
     if not isinstance(op, ps.Add) or len(inputs) != 2:
         return None
     for one, other in (inputs, inputs[::-1]):
-        number = _number(one)
-        if number is not None and number == _number(part):
+        number = number_of(one)
+        if number is not None and number == number_of(part):
             return other
         if equal_computations([one], [part]):
             return other
@@ -175,12 +166,12 @@ def _rest_of_sum(total: Variable, part: Variable) -> TensorVariable | None:
 
 def _half_of(op: object, inputs: list) -> Variable | None:
     """The y of 0.5 * y or y / 2."""
-    if isinstance(op, ps.TrueDiv) and _number(inputs[1]) == 2.0:
+    if isinstance(op, ps.TrueDiv) and number_of(inputs[1]) == 2.0:
         return inputs[0]
     if not isinstance(op, ps.Mul) or len(inputs) != 2:
         return None
     for one, other in (inputs, inputs[::-1]):
-        if _number(one) == 0.5:
+        if number_of(one) == 0.5:
             return other
     return None
 

@@ -19,7 +19,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.recognize.dependence import static_shape, value_ancestors
 
-__all__ = ["is_positive", "is_uniform", "is_zero", "power_of", "rows_scale_alike"]
+__all__ = ["is_positive", "is_uniform", "is_zero", "number_of", "power_of", "rows_scale_alike"]
 
 # Ops that repeat, select or rearrange entries of their first input.
 REARRANGING = (
@@ -85,7 +85,7 @@ def power_of(
 
 def is_zero(graph: Variable) -> bool:
     """Whether a graph is the constant zero."""
-    return _number(graph) == 0.0
+    return number_of(graph) == 0.0
 
 
 def _operands(op: Elemwise, inputs: list[Variable]) -> list[Variable]:
@@ -101,7 +101,7 @@ def _combined(scalar_op: object, powers: list[float], inputs: list[Variable]) ->
     if isinstance(scalar_op, ps.TrueDiv):
         return powers[0] - powers[1]
     if isinstance(scalar_op, ps.Pow):
-        exponent = _number(inputs[1])
+        exponent = number_of(inputs[1])
         return None if exponent is None else powers[0] * exponent
     for kinds, factor in FACTORS.items():
         if isinstance(scalar_op, kinds):
@@ -109,7 +109,7 @@ def _combined(scalar_op: object, powers: list[float], inputs: list[Variable]) ->
     return None
 
 
-def _number(variable: Variable) -> float | None:
+def number_of(variable: Variable) -> float | None:
     """The one number that a constant holds, with or without added axes."""
     while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
         variable = variable.owner.inputs[0]
@@ -146,7 +146,7 @@ def _slope(graph: Variable, root: Variable) -> float | None:
 
 def _scaled_slope(scalar_op: object, inputs: list[Variable], slopes: list[float]) -> float | None:
     """Slope of a product or quotient with one constant number."""
-    numbers = [_number(variable) for variable in inputs]
+    numbers = [number_of(variable) for variable in inputs]
     if numbers[1] is not None:
         return (
             slopes[0] / numbers[1] if isinstance(scalar_op, ps.TrueDiv) else slopes[0] * numbers[1]
