@@ -39,6 +39,16 @@ class LinearMap(NamedTuple):
         return isinstance(self.values, np.ndarray)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no response involves the block."""
+        return self.rows.size == 0
+
+    @property
+    def graphs(self) -> tuple[TensorVariable, ...]:
+        """What the map depends on besides the block."""
+        return () if isinstance(self.values, np.ndarray) else (self.values,)
+
+    @property
     def pattern(self) -> sp.csr_matrix:
         """The sparsity pattern, with ones as values."""
         ones = np.ones(self.rows.size)

@@ -120,7 +120,7 @@ def find_joint_form(
     if variable.size != 1 or len(powers) != 1 or own is None:
         return None
     [power] = powers
-    involved = {i for i, factor in enumerate(factors) if factor.linear_map.rows.size}
+    involved = {i for i, factor in enumerate(factors) if not factor.linear_map.is_empty}
     if power is None or not involved == scaled == set(touched):
         return None
     if any(factors[index].correction is not None for index in scaled):

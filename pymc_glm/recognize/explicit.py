@@ -91,7 +91,7 @@ def _lift(
     own = next(term for term in terms if term.name == variable.name)
     if not isinstance(factor.family, Gaussian) or own.distribution is None:
         return None
-    if factor.linear_map.rows.size == 0:
+    if factor.linear_map.is_empty:
         # Its latents are drawn with an alternate block, or with none.
         return None
     scales = entrywise_scales(variable, factors, touched)
@@ -130,7 +130,7 @@ def _lift(
 
 
 def _mentions(factor: Factor, variable: FreeVariable) -> bool:
-    graphs = [factor.linear_map.values, factor.offset, *factor.parameters.values()]
+    graphs = [*factor.linear_map.graphs, factor.offset, *factor.parameters.values()]
     graphs = [graph for graph in graphs if not isinstance(graph, np.ndarray)]
     return any(depends_on(graph, [variable.value]) for graph in graphs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_glm.exceptions import ImproperPosteriorError
-from pymc_glm.machine import ConjugateForm, Factor, ScaleDependence
+from pymc_glm.machine import ConjugateForm, Factor, LinearMap, ScaleDependence
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.model_view import FreeVariable
 
@@ -54,6 +54,8 @@ def refuse_improper_scale(
     if power is None or other_powers:
         return
     if sum(factor.size for factor in factors) * factors[0].linear_map.shape[1] > LARGEST:
+        return
+    if not all(isinstance(factor.linear_map, LinearMap) for factor in factors):
         return
     [prior_power] = Evaluator([form.prior["power"]], [])({})
     prior = (float(prior_power) + 1.0) / power

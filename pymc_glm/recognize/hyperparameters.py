@@ -169,7 +169,7 @@ def _is_collapsible(
 ) -> bool:
     """Whether the factors' latents, relative to their scales, do not depend on the variable."""
     is_binary = variable.value.dtype not in ("float64", "float32")
-    if not any(factors[index].linear_map.rows.size for index in touched):
+    if all(factors[index].linear_map.is_empty for index in touched):
         return False
     if variable.size > (LARGEST_FLIPPED if is_binary else LARGEST_COLLAPSED):
         return False
@@ -192,7 +192,7 @@ def _latents_depend(factor: Factor, variable: FreeVariable) -> bool:
 
 
 def _graphs(factor: Factor) -> list:
-    graphs = [factor.linear_map.values, factor.offset, factor.correction]
+    graphs = [*factor.linear_map.graphs, factor.offset, factor.correction]
     graphs += list(factor.parameters.values())
     return [graph for graph in graphs if graph is not None and not isinstance(graph, np.ndarray)]
 

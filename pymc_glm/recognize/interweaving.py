@@ -22,6 +22,7 @@ from pymc_glm.machine import (
     Factor,
     Interweaving,
     InverseDirection,
+    LinearMap,
     ScaleDependence,
 )
 
@@ -61,7 +62,8 @@ def find_interweaving(
         # The responses of the factors would not grow alike.
         return None
     scaled = [factors[index] for index in touched]
-    if not all(factor.linear_map.is_constant for factor in scaled):
+    maps = [factor.linear_map for factor in scaled]
+    if not all(isinstance(one, LinearMap) and one.is_constant for one in maps):
         return None
     inverse = _right_inverse(scaled, layout)
     if inverse is not None:

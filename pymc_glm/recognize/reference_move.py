@@ -15,7 +15,14 @@ from pytensor.graph.replace import clone_replace
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.machine import ANGLE, Factor, LatentMachine, PseudoRows, ReferenceMove
+from pymc_glm.machine import (
+    ANGLE,
+    Factor,
+    LatentMachine,
+    LinearMap,
+    PseudoRows,
+    ReferenceMove,
+)
 from pymc_glm.recognize.block_density import BlockDensity
 from pymc_glm.recognize.evaluate import depends_on
 from pymc_glm.recognize.model_view import ModelView
@@ -90,6 +97,8 @@ def _reason_against(machine: LatentMachine, smooth: list[int]) -> str:
         )
     if machine.size > LARGEST_BLOCK:
         return f"the block has {machine.size} unknowns, more than the {LARGEST_BLOCK} moved so"
+    if not all(isinstance(factor.linear_map, LinearMap) for factor in machine.factors):
+        return "a response applies an operator that has no matrix"
     if machine.alternates:
         return "there are alternate blocks"
     if any(hyper.only_collapsed for hyper in machine.hyperparameters):
@@ -98,7 +107,7 @@ def _reason_against(machine: LatentMachine, smooth: list[int]) -> str:
 
 
 def _is_smooth(factor: Factor) -> bool:
-    return factor.family.is_smooth and factor.linear_map.rows.size > 0
+    return factor.family.is_smooth and not factor.linear_map.is_empty
 
 
 def _shift(factor: Factor, view: ModelView) -> TensorVariable | None:

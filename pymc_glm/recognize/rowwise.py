@@ -66,7 +66,7 @@ def find_rowwise_target(
 
 def _entries_of_rows(factor: Factor, value: TensorVariable) -> np.ndarray | None:
     """The entry of a vector that each row depends on, through parameters alone."""
-    fixed = [factor.linear_map.values, factor.offset, factor.correction]
+    fixed = [*factor.linear_map.graphs, factor.offset, factor.correction]
     if factor.family.group_size > 1 or any(_mentions(graph, value) for graph in fixed):
         return None
     total = np.full(factor.size, FREE, dtype=np.int64)

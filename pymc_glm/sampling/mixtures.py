@@ -29,7 +29,7 @@ from pymc.model.core import Model
 from pytensor.tensor.variable import TensorVariable
 from xarray import Dataset
 
-from pymc_glm.machine import BlockVariable, Factor
+from pymc_glm.machine import BlockVariable, Factor, LinearMap
 from pymc_glm.recognize.dependence import expand
 from pymc_glm.recognize.recognize import Recognition
 from pymc_glm.sampling.batches import BatchedGraphs
@@ -120,6 +120,8 @@ def _mixture_priors(model: Model, recognition: Recognition) -> list[_MixturePrio
 
 def _is_prior_of(factor: Factor, variable: BlockVariable) -> bool:
     """Whether each response is a multiple of one entry, and no entry has two."""
+    if not isinstance(factor.linear_map, LinearMap):
+        return False
     rows, columns = factor.linear_map.rows, factor.linear_map.columns
     if factor.merged or not factor.size == rows.size == variable.size:
         return False

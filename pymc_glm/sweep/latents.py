@@ -53,7 +53,7 @@ def draw_latents(
     reference = _reference_scale(state, plan)
     found = []
     for index, factor in enumerate(state.factors):
-        if factor.linear_map.rows.size == 0 or index in without:
+        if factor.linear_map.is_empty or index in without:
             continue
         if not factor.family.has_latent:
             found.append(LatentRows(index, pt.constant(1.0), None, None))

@@ -161,7 +161,7 @@ class SweepState:
         """Whether a factor's responses, not only its parameters, mention a variable."""
         graphs = [
             graph
-            for graph in (factor.linear_map.values, factor.offset)
+            for graph in (*factor.linear_map.graphs, factor.offset)
             if not isinstance(graph, np.ndarray)
         ]
         return variable in set(ancestors(graphs))

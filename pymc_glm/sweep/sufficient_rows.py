@@ -68,9 +68,10 @@ def _is_reducible(factor: Factor) -> bool:
     return (
         isinstance(factor.family, Gaussian)
         and np.ndim(factor.parameters["scale"]) == 0
+        and isinstance(factor.linear_map, LinearMap)
         and factor.linear_map.is_constant
         and isinstance(factor.offset, np.ndarray)
-        and factor.linear_map.rows.size > 0
+        and not factor.linear_map.is_empty
     )
 
 
