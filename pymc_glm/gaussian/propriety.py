@@ -133,27 +133,16 @@ def _not_determined(matrix: sp.csr_matrix) -> np.ndarray:
     A null direction is zero on every column so determined. Chains and anything with proper priors
     are settled here, without arithmetic.
     """
+    if np.unique(matrix.indices[matrix.indptr[:-1][np.diff(matrix.indptr) == 1]]).size == (
+        matrix.shape[1]
+    ):
+        return np.empty(0, dtype=np.int64)
+    # numba stays unimported where it is not needed.
+    from pymc_glm.gaussian.propriety_kernels import open_columns
+
     columns = matrix.tocsc()
-    count = np.diff(matrix.indptr)
-    # The sum of a row's open columns is that column once a single one is left.
-    total = np.bincount(
-        np.repeat(np.arange(matrix.shape[0]), count),
-        weights=matrix.indices,
-        minlength=matrix.shape[0],
-    ).astype(np.int64)
-    is_open = np.ones(matrix.shape[1], dtype=bool)
-    waiting = list(np.unique(total[count == 1]))
-    is_open[waiting] = False
-    while waiting:
-        column = waiting.pop()
-        rows = columns.indices[columns.indptr[column] : columns.indptr[column + 1]]
-        count[rows] -= 1
-        total[rows] -= column
-        for found in np.unique(total[rows[count[rows] == 1]]):
-            if is_open[found]:
-                is_open[found] = False
-                waiting.append(found)
-    return np.flatnonzero(is_open)
+    arrays = (matrix.indptr, matrix.indices, columns.indptr, columns.indices)
+    return open_columns(*(array.astype(np.int64) for array in arrays))
 
 
 def _null_direction(matrix: sp.csr_matrix) -> np.ndarray | None:

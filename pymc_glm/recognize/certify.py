@@ -81,8 +81,10 @@ def _sampled(graphs: list, values: list, points: list[dict[str, np.ndarray]]) ->
 def _density(factor: Factor, block) -> pt.TensorVariable:
     """The factor's log density by its matrix, not by the graph the matrix was read from."""
     linear_map = factor.linear_map
-    products = linear_map.symbolic_values() * block[linear_map.columns]
-    response = pt.inc_subtensor(pt.zeros(factor.size)[linear_map.rows], products) + factor.offset
+    # As constants at once: PyTensor looks at every entry of an index that is an array.
+    rows, columns = pt.constant(linear_map.rows), pt.constant(linear_map.columns)
+    products = linear_map.symbolic_values() * block[columns]
+    response = pt.inc_subtensor(pt.zeros(factor.size)[rows], products) + factor.offset
     parameters = {name: pt.as_tensor(value) for name, value in factor.parameters.items()}
     total = pt.sum(factor.family.log_density(response, **parameters))
     return total if factor.correction is None else total + factor.correction
