@@ -104,7 +104,13 @@ _HOMES = {
 }
 
 
+# Parts with a namespace of their own.
+_PARTS = {"operators"}
+
+
 def __getattr__(name: str) -> object:
+    if name in _PARTS:
+        return import_module(f"pymc_glm.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'pymc_glm' has no attribute {name!r}")
     value = getattr(import_module(f"pymc_glm.{_HOMES[name]}"), name)

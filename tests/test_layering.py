@@ -22,17 +22,19 @@ EDGES = {
     # Numbers about chains: sampling warns by them, compare judges by them.
     "diagnostics": set(),
     "random": FOUNDATION,
+    "operators": FOUNDATION,
     "families": FOUNDATION | {"random"},
-    "machine": FOUNDATION | {"families"},
-    "gaussian": FOUNDATION | {"machine"},
-    "declare": FOUNDATION | {"families", "random"},
-    "recognize": FOUNDATION | {"machine", "families", "gaussian", "declare"},
-    "sweep": FOUNDATION | {"machine", "families", "gaussian", "random"},
-    "sampling": FOUNDATION | {"recognize", "sweep", "gaussian", "machine", "diagnostics"},
+    "machine": FOUNDATION | {"families", "operators"},
+    "gaussian": FOUNDATION | {"machine", "operators"},
+    "declare": FOUNDATION | {"families", "random", "operators"},
+    "recognize": FOUNDATION | {"machine", "families", "gaussian", "declare", "operators"},
+    "sweep": FOUNDATION | {"machine", "families", "gaussian", "random", "operators"},
+    "sampling": FOUNDATION
+    | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
     "step_methods": FOUNDATION | {"recognize", "sweep", "gaussian", "machine", "sampling"},
-    "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics"},
-    "testing": FOUNDATION | {"families"},
-    "demo": FOUNDATION | {"declare", "recognize", "compare"},
+    "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},
+    "testing": FOUNDATION | {"families", "operators"},
+    "demo": FOUNDATION | {"declare", "recognize", "compare", "operators"},
     "cli": {"version", "demo"},
 }
 # Where packages may be imported at all; anything not named here may be imported anywhere.

@@ -1,0 +1,77 @@
+"""What every operator asks of its arguments."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pymc_glm.exceptions import InvalidDataError
+
+__all__ = ["as_finite", "as_shape", "frozen", "times"]
+
+
+def as_shape(shape: int | Iterable[int], name: str) -> tuple[int, ...]:
+    """Return a shape as a tuple of positive integers.
+
+    Raises
+    ------
+    ValueError
+        If an extent is not positive, or there is none.
+    """
+    try:
+        extents = (operator.index(shape),)  # type: ignore[arg-type]
+    except TypeError:
+        extents = tuple(operator.index(extent) for extent in shape)  # type: ignore[union-attr]
+    if not extents or min(extents) < 1:
+        raise ValueError(f"{name} is {shape}. It must be one or more positive integers.")
+    return extents
+
+
+def as_finite(values: Any, name: str) -> np.ndarray:
+    """Return a float64 copy of real, finite values.
+
+    Raises
+    ------
+    TypeError
+        If they are complex.
+    InvalidDataError
+        If some are NaN or infinite.
+    """
+    array = np.asarray(values)
+    if np.iscomplexobj(array):
+        raise TypeError(
+            f"{name} is complex ({array.dtype}). Operators act on real arrays: give the real and the "
+            "imaginary part as two operators."
+        )
+    array = np.array(array, dtype="float64")
+    bad = int(np.count_nonzero(~np.isfinite(array)))
+    if bad:
+        raise InvalidDataError(
+            f"{name} has {bad} of {array.size} values that are NaN or infinite. "
+            "An operator needs finite values."
+        )
+    return array
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return the array, no longer writeable."""
+    array.flags.writeable = False
+    return array
+
+
+def times(shape: Sequence[int]) -> str:
+    """A shape in words: ``5 x 5``."""
+    return " x ".join(str(extent) for extent in shape) if shape else "scalar"
+
+
+def check_size(shape: tuple[int, ...], size: int, name: str) -> None:
+    """Raise ValueError if a shape has not as many entries as expected."""
+    if math.prod(shape) != size:
+        raise ValueError(
+            f"{name} is {shape}, of {math.prod(shape)} entries. The matrix needs {size}."
+        )
