@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.constants import constant_array
-from pymc_glm.gaussian.layout import count_products, products, storage_size
+from pymc_glm.gaussian.layout import count_products, products
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.machine import LinearMap
@@ -72,7 +72,7 @@ class _System:
 
     def __init__(self, plan: GaussianPlan) -> None:
         self.plan = plan
-        self.storage = storage_size(plan)
+        self.storage = plan.storage.size
         self.constant = np.zeros(self.storage + plan.size)
         self.pending: list[tuple[KernelOp, tuple]] = []
 

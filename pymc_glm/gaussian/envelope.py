@@ -40,6 +40,20 @@ class Envelope(NamedTuple):
     operations: float
 
     @property
+    def size(self) -> int:
+        """Numbers that are stored."""
+        return int(self.starts[-1])
+
+    @property
+    def layout(self) -> np.ndarray:
+        """Where rows start."""
+        return self.starts
+
+    def places(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Rows of the lower triangle, the diagonal last."""
+        return self.starts[high + 1] - 1 - (high - low)
+
+    @property
     def cost(self) -> float:
         """Time of a factorisation, in operations of a dense one."""
         n, entries = self.position.size, float(self.starts[-1])

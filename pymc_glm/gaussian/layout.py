@@ -9,7 +9,7 @@ import numpy as np
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.machine import LinearMap
 
-__all__ = ["Products", "count_products", "products", "storage_size"]
+__all__ = ["Products", "count_products", "products"]
 
 
 class Products(NamedTuple):
@@ -25,19 +25,6 @@ class Products(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     row: np.ndarray
-
-
-def storage_size(plan: GaussianPlan) -> int:
-    """Length of q: n, or n - 1 weights and n diagonals, n by bandwidth + 1, an envelope, n by n."""
-    n = plan.size
-    if plan.starts is not None:
-        return int(plan.starts[-1])
-    return {
-        "diagonal": n,
-        "chain": 2 * n - 1,
-        "banded": n * (plan.bandwidth + 1),
-        "dense": n * n,
-    }[plan.structure]
 
 
 def count_products(linear_map: LinearMap) -> int:
@@ -70,24 +57,19 @@ def products(plan: GaussianPlan, linear_map: LinearMap) -> Products:
         first, second = _chain_entries(linear_map)
     else:
         first, second = _pairs(linear_map.rows, linear_map.shape[0])
-    low = np.minimum(linear_map.columns[first], linear_map.columns[second])
-    distance = np.abs(linear_map.columns[first] - linear_map.columns[second])
-    if distance.max(initial=0) > plan.bandwidth:
+    one, other = linear_map.columns[first], linear_map.columns[second]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    farthest = (high - low).max(initial=0)
+    if farthest > plan.bandwidth:
         raise ValueError(
-            f"A row joins unknowns {distance.max()} apart, beyond the bandwidth {plan.bandwidth} "
+            f"A row joins unknowns {farthest} apart, beyond the bandwidth {plan.bandwidth} "
             "of the plan. Permute the map with linear_map.permuted(plan.position)."
         )
-    row = linear_map.rows[first]
-    if plan.structure == "chain":
-        # A row a (x[i] - x[j]) is a weight a**2 on the difference; nothing goes to the diagonal.
-        target = np.where(distance == 1, low, plan.size - 1 + low)
-        return Products(target, first, first, row)
-    if plan.starts is not None:
-        # Rows of the lower triangle, the diagonal last.
-        return Products(plan.starts[low + distance + 1] - 1 - distance, first, second, row)
-    stride = {"diagonal": 1, "banded": plan.bandwidth + 1, "dense": plan.size}[plan.structure]
-    shift = low if plan.structure == "dense" else 0
-    return Products(low * stride + distance + shift, first, second, row)
+    target = plan.storage.places(low, high)
+    # A row a (x[i] - x[j]) of a chain is a weight a**2; nothing goes to the diagonal.
+    return Products(
+        target, first, first if plan.structure == "chain" else second, linear_map.rows[first]
+    )
 
 
 def _pairs(rows: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,8 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble, check_shapes
-from pymc_glm.gaussian.plan import GaussianPlan, diagonal_plan, has_single_entries
+from pymc_glm.gaussian.pattern import has_single_entries
+from pymc_glm.gaussian.plan import GaussianPlan, diagonal_plan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
 

@@ -105,7 +105,7 @@ def test_unknowns_that_interact_with_many(case):
 def test_operations_of_an_arrow():
     """Counted, and said: unknowns of the groups alone first, those that all rows share last."""
     plan = plan_gaussian([of(matrix) for matrix in ARROWS["groups"][0]])
-    lengths = np.diff(plan.starts)
+    lengths = np.diff(plan.layout)
     np.testing.assert_array_equal(lengths, [1, 2] * 85 + [171, 172, 173, 174])
     first = np.arange(174) - lengths + 1
     counted = sum(

@@ -1,0 +1,54 @@
+"""Operations of one factorisation of Q, and its time, for each structure.
+
+Times are in operations of a dense factorisation, which are ten for each nanosecond.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "banded_operations",
+    "banded_time",
+    "chain_operations",
+    "dense_operations",
+    "diagonal_operations",
+    "low_rank_operations",
+    "low_rank_time",
+]
+
+# What a draw by a small matrix costs besides its factorisation.
+_LOW_RANK_OVERHEAD = 15_000.0
+
+
+def diagonal_operations(n: int) -> float:
+    """Operations of a division and a root for each of n unknowns."""
+    return 2.0 * n
+
+
+def chain_operations(n: int) -> float:
+    """Operations of the elimination of a chain of n unknowns."""
+    return 10.0 * n
+
+
+def banded_operations(n: int, bandwidth: int) -> float:
+    """Operations of a banded factorisation."""
+    return float(n * (bandwidth + 1) ** 2)
+
+
+def banded_time(n: int, bandwidth: int) -> float:
+    """Time of a banded factorisation: measured for an unknown, and for an operation."""
+    return n * (150.0 + 2.2 * (bandwidth + 1) ** 2)
+
+
+def low_rank_operations(n: int, rows: int) -> float:
+    """Operations of the Gram matrix of some rows and of its factorisation."""
+    return rows * rows * n + rows**3 / 3
+
+
+def low_rank_time(n: int, rows: int) -> float:
+    """Time of a draw by a matrix as large as the number of rows."""
+    return low_rank_operations(n, rows) + _LOW_RANK_OVERHEAD
+
+
+def dense_operations(n: int) -> float:
+    """Operations, and time, of a dense factorisation."""
+    return n**3 / 3
