@@ -112,7 +112,8 @@ class Adjoint(AbstractOperator):
 class Sum(AbstractOperator):
     """The sum of two operators, ``first + second``.
 
-    Compiled code multiplies by the sum of the matrices where both are known, and calls Python otherwise.
+    Compiled code multiplies by the sum of the matrices where both are known, and calls Python
+    otherwise.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ __all__ = ["ApplyOperator"]
 class ApplyOperator(Op):
     """The product of a linear operator, or of its adjoint, and a tensor.
 
-    Its second input is a constant by which compiled code finds the operator: the handle, whether it is
-    transposed, and the shape of the result. So code compiled for one operator serves another.
+    Its second input is a constant by which compiled code finds the operator: the handle, whether it
+    is transposed, and the shape of the result. So code compiled for one operator serves another.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ class ApplyOperator(Op):
         ):
             shape = tuple("?" if known is None else known for known in static)
             raise ValueError(
-                f"{self} got {x.name or 'a tensor'} of shape ({', '.join(map(str, shape))}). It takes "
-                f"shape {self.shape_in}."
+                f"{self} got {x.name or 'a tensor'} of shape ({', '.join(map(str, shape))}). "
+                f"It takes shape {self.shape_in}."
             )
         if np.dtype(x.dtype).kind not in "biuf":
             raise TypeError(

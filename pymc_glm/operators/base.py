@@ -29,9 +29,9 @@ class AbstractOperator(ABC):
     """A linear operator between arrays of fixed shapes, usable in a PyMC model.
 
     Operators are immutable, compare by content and can be pickled. A subclass sets `shape_in`,
-    `shape_out` and `name` and defines ``_forward``, ``_adjoint`` and ``_content``; where its products
-    are built from gathers, sparse matrices or stencils it should define `stages` as well, so that
-    compiled code need not call Python.
+    `shape_out` and `name` and defines ``_forward``, ``_adjoint`` and ``_content``; where its
+    products are built from gathers, sparse matrices or stencils it should define `stages` as well,
+    so that compiled code need not call Python.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class AbstractOperator(ABC):
 
     References
     ----------
-    Ravasi and Vasconcelos (2020), "PyLops: a linear-operator Python library for scalable algebra and
-    optimization", doi:10.1016/j.softx.2019.100361, for the idea of operators known by products.
+    Ravasi and Vasconcelos (2020), "PyLops: a linear-operator Python library for scalable algebra
+    and optimization", doi:10.1016/j.softx.2019.100361, for operators known by their products.
 
     Examples
     --------
@@ -130,12 +130,13 @@ class AbstractOperator(ABC):
         value = np.asarray(value, dtype="float64")
         if value.shape != shape:
             raise ValueError(
-                f"{self.name} got an array of shape {value.shape}. It {verb} arrays of shape {shape}."
+                f"{self.name} got an array of shape {value.shape}. It {verb} arrays of shape "
+                f"{shape}."
             )
         return value
 
     def stages(self) -> tuple[Stage, ...]:
-        """Return how compiled code applies the operator: by default it calls `forward` in Python."""
+        """Return how compiled code applies the operator: by default it calls Python."""
         return (external_stage(self),)
 
     def matrix(self) -> sparse.csr_matrix | None:
@@ -261,7 +262,7 @@ class AbstractOperator(ABC):
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return type(self) is type(other) and self.digest == other.digest  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -23,10 +23,8 @@ def as_shape(shape: int | Iterable[int], name: str) -> tuple[int, ...]:
     ValueError
         If an extent is not positive, or there is none.
     """
-    try:
-        extents = (operator.index(shape),)  # type: ignore[arg-type]
-    except TypeError:
-        extents = tuple(operator.index(extent) for extent in shape)  # type: ignore[union-attr]
+    given = shape if isinstance(shape, Iterable) else (shape,)
+    extents = tuple(operator.index(extent) for extent in given)
     if not extents or min(extents) < 1:
         raise ValueError(f"{name} is {shape}. It must be one or more positive integers.")
     return extents
@@ -45,8 +43,8 @@ def as_finite(values: Any, name: str) -> np.ndarray:
     array = np.asarray(values)
     if np.iscomplexobj(array):
         raise TypeError(
-            f"{name} is complex ({array.dtype}). Operators act on real arrays: give the real and the "
-            "imaginary part as two operators."
+            f"{name} is complex ({array.dtype}). Operators act on real arrays: give the real and "
+            "the imaginary part as two operators."
         )
     array = np.array(array, dtype="float64")
     bad = int(np.count_nonzero(~np.isfinite(array)))

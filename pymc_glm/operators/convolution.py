@@ -49,7 +49,7 @@ def gaussian_kernel(size: int | Iterable[int], sd: float | Iterable[float]) -> n
         gaussian_kernel(9, 2.0).shape  # (9, 9)
     """
     shape = as_shape(size, "size")
-    if np.ndim(size) == 0:
+    if not isinstance(size, Iterable):
         shape *= 2
     sds = np.broadcast_to(as_finite(sd, "sd"), len(shape))
     if np.any(sds <= 0):
@@ -122,8 +122,8 @@ class Convolution(AbstractOperator):
         self.boundary = boundary
         if self.kernel.ndim != len(self.shape_in) or self.kernel.size == 0:
             raise ValueError(
-                f"kernel has shape {self.kernel.shape}, the array {self.shape_in}. A kernel needs as "
-                "many dimensions as the array, and an entry in each."
+                f"kernel has shape {self.kernel.shape}, the array {self.shape_in}. A kernel needs "
+                "as many dimensions as the array, and an entry in each."
             )
         if method not in METHODS:
             raise ValueError(f"method is {method!r}. Known are {', '.join(map(repr, METHODS))}.")
@@ -132,8 +132,8 @@ class Convolution(AbstractOperator):
         self.method = self._fastest() if method == "auto" else method
         if self.method == "separable" and self._factors is None:
             raise ValueError(
-                f"kernel of shape {self.kernel.shape} has a rank above one. Only an outer product of "
-                "vectors is separable: use method='direct' or method='fft'."
+                f"kernel of shape {self.kernel.shape} has a rank above one. Only an outer product "
+                "of vectors is separable: use method='direct' or method='fft'."
             )
         self.name = f"convolution {times(self.kernel.shape)}, {boundary}"
 
@@ -264,7 +264,7 @@ class Convolution(AbstractOperator):
 
     @cached_property
     def _fast_shape(self) -> tuple[int, ...]:
-        """Extents of the padded array that have fast transforms; entries may wrap beyond the rest."""
+        """Extents of at least the padded array's that have fast transforms."""
         return tuple(fft.next_fast_len(positions.size, real=True) for positions in self._paddings)
 
     @cached_property
@@ -297,14 +297,14 @@ class Convolution(AbstractOperator):
         )
 
     def matrix(self) -> sparse.csr_matrix | None:
-        """Return the matrix of a kernel of at most 81 taps and of five million entries, else None."""
+        """Return the matrix of a kernel of up to 81 taps and with 5 million entries, or None."""
         taps = np.count_nonzero(self.kernel)
         if taps > MOST_MATRIX_TAPS or taps * self.size_in > MOST_MATRIX_ENTRIES:
             return None
         return self._direct_matrix
 
     def gram_diagonal(self) -> np.ndarray:
-        """Return the diagonal of A'A, exact unless a large kernel meets an edge it is mirrored at."""
+        """Return the diagonal of A'A, exact unless a large kernel has rank two and an edge."""
         if self.transfer is not None:
             # All columns are shifts of one; Parseval's sum runs over the whole spectrum.
             corner = np.zeros(self.shape_in)

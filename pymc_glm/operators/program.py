@@ -33,8 +33,8 @@ class Program(NamedTuple):
 def program(operator: AbstractOperator) -> Program:
     """Flatten an operator for `apply_program` and `apply_program_adjoint`.
 
-    Operators that compiled code calls back are registered for the life of the process. A program does
-    not hold them: pickle it along with its operator.
+    Operators that compiled code calls back are registered for the life of the process. A program
+    does not hold them: pickle it along with its operator.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Kernels that run an operator's program on flat vectors, forward and transposed.
 
-One signature, ``(int64[::1], float64[::1], float64[::1])``, serves every operator, so that nothing is
-compiled when a model gets another one.
+One signature, ``(int64[::1], float64[::1], float64[::1])``, serves every operator, so that nothing
+is compiled when a model gets another one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Operators that compiled code finds by number: called back in Python, or by their programs.
 
-Compiled code is cached on disk, so it cannot hold addresses. It holds two symbols, which every process
-points to its own data: a function that calls a registered operator, and a table of programs.
+Compiled code is cached on disk, so it cannot hold addresses. It holds two symbols, which every
+process points to its own data: a function that calls a registered operator, and a table of
+programs.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ class Select(AbstractSelection):
         positions = np.array(positions)
         if positions.dtype.kind not in "iu":
             raise TypeError(
-                f"positions have dtype {positions.dtype}. Positions are integers; a boolean array is "
-                "a Mask."
+                f"positions have dtype {positions.dtype}. Positions are integers; a boolean array "
+                "is a Mask."
             )
         if positions.size and not 0 <= positions.min() <= positions.max() < self.size_in:
             raise IndexError(

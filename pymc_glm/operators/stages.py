@@ -85,8 +85,8 @@ def convolve_axis_stage(
     """Slide a stencil along one axis of an array.
 
     ``y[i] = sum over t of taps[t] * x[padding[i + t]]``, where -1 in the padding stands for zero.
-    Integers are the number of entries outside, along and inside the axis, the number of padded entries
-    before the axis, then the padding.
+    Integers are the number of entries outside, along and inside the axis, the number of padded
+    entries before the axis, then the padding.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Kernels for a stencil along one axis of an array (outer, length, inner), and its transpose.
 
-Loops over taps are outside and loops over contiguous entries inside, so that compilers vectorise them.
-Where the axis is the last one, or little follows it, a padded copy of each slice makes them contiguous.
+Loops over taps are outside and loops over contiguous entries inside, so that compilers vectorise
+them. Where the axis is the last one, or little follows it, a padded copy of each slice makes them
+contiguous.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Importing this module imports numba.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
@@ -16,7 +18,7 @@ __all__ = ["apply_external", "find_program"]
 
 install()
 
-apply_external = types.ExternalFunction(
+apply_external: Any = types.ExternalFunction(
     APPLY_SYMBOL,
     types.int64(types.int64, types.int64, types.intp, types.int64, types.intp, types.int64),
 )
@@ -53,15 +55,15 @@ _to_integers = _pointer_to(types.int64)
 _to_floats = _pointer_to(types.float64)
 
 UNKNOWN = (
-    "Compiled code asks for an operator that this process does not know. Compile the function in the "
-    "process that runs it."
+    "Compiled code asks for an operator that this process does not know. Compile the function in "
+    "the process that runs it."
 )
 
 
 @kernel
 def find_program(handle):
     """Integers and floats of the program published under a handle."""
-    root = carray(_to_integers(_table_address()), (2,))
+    root = carray(_to_integers(_table_address()), (2,))  # type: ignore[call-arg]
     count = root[0]
     entries = carray(_to_integers(root[1]), (count, ENTRY))
     for i in range(count):
