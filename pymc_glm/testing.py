@@ -1,4 +1,4 @@
-"""Contract checks for people who add a family."""
+"""Contract checks for people who add a family or an operator."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from scipy.special import logsumexp
 from scipy.stats import kstest
 
 from pymc_glm.families.base import AbstractFamily, MixingNodes
+from pymc_glm.operators.contract import check_linear_operator
 
-__all__ = ["check_family"]
+__all__ = ["check_family", "check_linear_operator"]
 
 # Without compilation: the kernels are the same on every backend.
 _MODE = Mode(linker="py", optimizer="merge")

@@ -304,7 +304,7 @@ class Convolution(AbstractOperator):
         return self._direct_matrix
 
     def gram_diagonal(self) -> np.ndarray:
-        """Return the diagonal of A'A, exact unless a large kernel has rank two and an edge."""
+        """Return the diagonal of A'A, exact save for large kernels that edges fold back."""
         if self.transfer is not None:
             # All columns are shifts of one; Parseval's sum runs over the whole spectrum.
             corner = np.zeros(self.shape_in)
@@ -316,6 +316,10 @@ class Convolution(AbstractOperator):
                 squares = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
                 diagonal = np.multiply.outer(diagonal, squares)
             return diagonal.ravel()
+        if self.boundary == "zero":
+            # Each tap takes an entry to a place of its own, or out of the array.
+            squares = Convolution(self.kernel**2, self.shape_in, "zero", self.method)
+            return squares._adjoint(np.ones(self.shape_in)).ravel()
         return super().gram_diagonal()
 
 
