@@ -1,6 +1,7 @@
 """Exact draws x ~ N(Q^-1 h, Q^-1), with Q and h assembled from the rows of all factors."""
 
 from pymc_glm.gaussian.draw import draw_gaussian
+from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.marginal import log_marginal
 from pymc_glm.gaussian.plan import GaussianPlan, plan_gaussian
 from pymc_glm.gaussian.propriety import check_proper
@@ -14,6 +15,7 @@ __all__ = [
     "check_proper",
     "draw_gaussian",
     "gaussian_reference",
+    "is_far",
     "log_marginal",
     "plan_gaussian",
     "response",

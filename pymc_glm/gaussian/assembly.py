@@ -16,10 +16,11 @@ import scipy.sparse as sp
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.constants import constant_array
+from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.layout import count_products, products
 from pymc_glm.gaussian.plan import GaussianPlan
-from pymc_glm.gaussian.rows import Rows
-from pymc_glm.machine import LinearMap
+from pymc_glm.gaussian.rows import Rows, transposed_product
+from pymc_glm.machine import LinearMap, OperatorMap
 from pymc_glm.ops import KernelOp
 
 __all__ = ["assemble", "check_shapes"]
@@ -31,6 +32,7 @@ _add_information = KernelOp(f"{_KERNELS}:add_information")
 _add_products = KernelOp(f"{_KERNELS}:add_products")
 _add_single = KernelOp(f"{_KERNELS}:add_single")
 _add_sparse = KernelOp(f"{_KERNELS}:add_sparse")
+_add_tail = KernelOp(f"{_KERNELS}:add_tail")
 
 # A dense Gram matrix takes m * n**2 operations at BLAS speed, a list of products one read of
 # three numbers each.
@@ -60,7 +62,10 @@ def assemble(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
     system = _System(plan)
     for one in (row.multiplied() for row in rows):
         check_shapes(plan, one)
-        if _wants_gram(plan, one.linear_map):
+        if plan.structure == "iterative" and is_far(one.linear_map):
+            # Their part of Q is applied, not stored.
+            _add_residuals(system, one)
+        elif _wants_gram(plan, one.linear_map):
             _add_dense(system, one)
         else:
             _add_listed(system, one)
@@ -206,6 +211,9 @@ def _add_residuals(system: _System, rows: Rows) -> None:
     centred = offset is not None and not offset.any()
     if centred and rows.information is None:
         return
+    if isinstance(linear_map, OperatorMap):
+        _add_adjoint(system, linear_map, rows)
+        return
     order = np.argsort(linear_map.columns, kind="stable")
     targets, starts = _groups(linear_map.columns[order])
     if linear_map.is_constant:
@@ -224,6 +232,25 @@ def _add_residuals(system: _System, rows: Rows) -> None:
         np.zeros(1) if centred else rows.offset,
         np.zeros(1) if rows.information is None else rows.information,
     )
+
+
+def _add_adjoint(system: _System, linear_map: OperatorMap, rows: Rows) -> None:
+    """Add K' (eta - w c) by the adjoint of the operator, once where all of it is constant."""
+    offset = constant_array(rows.offset)
+    if offset is not None and rows.precision.ndim == 0:
+        m = linear_map.shape[0]
+        image = linear_map.operator.adjoint(
+            np.broadcast_to(offset, (m,)).reshape(linear_map.operator.shape_out)
+        )
+        column = np.append(np.zeros(system.storage), -image.ravel())
+        system.add_linear(sp.csr_matrix(column[:, None]), rows.precision)
+        if rows.information is not None:
+            system.add(_add_tail, transposed_product(linear_map, rows.information))
+        return
+    residual = -rows.precision * rows.offset
+    if rows.information is not None:
+        residual = rows.information + residual
+    system.add(_add_tail, transposed_product(linear_map, residual))
 
 
 def _groups(sorted_targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

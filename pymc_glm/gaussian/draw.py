@@ -9,12 +9,13 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble
+from pymc_glm.gaussian.iterative import iterative_draw
 from pymc_glm.gaussian.low_rank import low_rank_draw
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
 
-__all__ = ["draw_gaussian", "kernel_structure"]
+__all__ = ["draw_gaussian", "kernel_name"]
 
 # Up to this many unknowns our own loop is no slower than LAPACK on one core; on several busy ones
 # LAPACK takes many times longer, because its threads wait for each other.
@@ -22,7 +23,10 @@ _SMALL_DENSE = 200
 
 
 def draw_gaussian(
-    rng: Variable, plan: GaussianPlan, rows: Sequence[Rows]
+    rng: Variable,
+    plan: GaussianPlan,
+    rows: Sequence[Rows],
+    start: TensorVariable | None = None,
 ) -> tuple[Variable, TensorVariable]:
     """Draw x ~ N(Q^-1 h, Q^-1) exactly, with Q = sum of K' diag(w) K and h = sum of K' (eta - w c).
 
@@ -34,6 +38,8 @@ def draw_gaussian(
         Order and structure of Q.
     rows : sequence of Rows
         The factors, their maps permuted with ``linear_map.permuted(plan.position)``.
+    start : TensorVariable, shape (n,), optional
+        Where an iterative solution starts; zero by default. Other structures do not need it.
 
     Returns
     -------
@@ -81,15 +87,19 @@ def draw_gaussian(
         draw = pytensor.function(inputs, x, mode="NUMBA", accept_inplace=True)
         draw(np.random.default_rng(1))
     """
+    if plan.structure == "iterative":
+        return iterative_draw(rng, plan, rows, start)
     if plan.structure == "low rank":
         return low_rank_draw(rng, plan, rows)
-    kernel = f"pymc_glm.gaussian.draw_kernels:{kernel_structure(plan)}_draw"
-    op = KernelOp(kernel, stochastic=True)
+    op = KernelOp(kernel_name(plan, "draw"), stochastic=True)
     next_rng, x = cast(list[Variable], op(rng, assemble(plan, rows), plan.layout))
     return next_rng, cast(TensorVariable, x)
 
 
-def kernel_structure(plan: GaussianPlan) -> str:
-    """Which kernels a structure is drawn by."""
+def kernel_name(plan: GaussianPlan, task: str) -> str:
+    """The kernel of a structure for ``"draw"``, ``"from_noise"`` or ``"log_marginal"``."""
     is_small = plan.structure == "dense" and plan.size <= _SMALL_DENSE
-    return "small_dense" if is_small else plan.structure
+    structure = "small_dense" if is_small else plan.structure
+    own = "marginal" if task == "log_marginal" else "draw"
+    module = "sparse" if structure == "sparse" else own
+    return f"pymc_glm.gaussian.{module}_kernels:{structure}_{task}"

@@ -17,6 +17,7 @@ __all__ = [
     "add_products",
     "add_single",
     "add_sparse",
+    "add_tail",
     "response_dense",
     "response_sparse",
     "transposed_dense",
@@ -53,6 +54,16 @@ def add_sparse(system, targets, starts, index, data, weight):
         if (stop - starts[r]) % 2:
             even += data[stop - 1] * weight[index[stop - 1]]
         out[targets[r]] += even + odd
+    return out
+
+
+@kernel
+def add_tail(system, vector):
+    """``system`` with a vector added to its last entries, those of h."""
+    out = system.copy()
+    first = system.size - vector.size
+    for i in range(vector.size):
+        out[first + i] += vector[i]
     return out
 
 

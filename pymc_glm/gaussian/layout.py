@@ -53,7 +53,8 @@ def products(plan: GaussianPlan, linear_map: LinearMap) -> Products:
     ValueError
         If two unknowns interact that the structure keeps apart.
     """
-    if plan.structure == "chain":
+    as_weights = plan.structure in ("chain", "iterative")
+    if as_weights:
         first, second = _chain_entries(linear_map)
     else:
         first, second = _pairs(linear_map.rows, linear_map.shape[0])
@@ -66,10 +67,8 @@ def products(plan: GaussianPlan, linear_map: LinearMap) -> Products:
             "of the plan. Permute the map with linear_map.permuted(plan.position)."
         )
     target = plan.storage.places(low, high)
-    # A row a (x[i] - x[j]) of a chain is a weight a**2; nothing goes to the diagonal.
-    return Products(
-        target, first, first if plan.structure == "chain" else second, linear_map.rows[first]
-    )
+    # A row a (x[i] - x[j]) is a weight a**2; nothing goes to the diagonal.
+    return Products(target, first, first if as_weights else second, linear_map.rows[first])
 
 
 def _pairs(rows: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,20 +7,30 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pymc_glm.exceptions import RecognitionError
+from pymc_glm.gaussian.by_products import iterative_structure
 from pymc_glm.gaussian.costs import banded_operations, dense_operations, diagonal_operations
+from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.pattern import Pattern, find_pattern
 from pymc_glm.gaussian.storage import Diagonal, Storage
 from pymc_glm.gaussian.structures import BUILDERS, LARGEST_DENSE, Structure
-from pymc_glm.machine import LinearMap
+from pymc_glm.machine import LinearMap, OperatorMap
 
 __all__ = ["STRUCTURES", "GaussianPlan", "diagonal_plan", "plan_gaussian"]
 
-STRUCTURES = tuple(BUILDERS)
+STRUCTURES = (*BUILDERS, "iterative")
 
 # A band is chosen where it takes this many times fewer operations than a dense factor.
 _BAND_GAIN = 4.0
+# Iteration gives up the determinant, without which scales cannot move with the block integrated
+# out: it has to take this many times less, and twice that where its iterations are hard to foresee.
+_ITERATIVE_GAIN = 1.5
+# Fewer unknowns are never worth an iteration.
+_FEWEST_ITERATIVE = 1000
 # Any other structure is worth its detour where it takes this many times less.
 _DETOUR_GAIN = 1.5
+# A sparse factor is not looked for where the others take less: ten microseconds.
+_WORTH_ANALYSIS = 1e5
 
 
 class GaussianPlan(NamedTuple):
@@ -29,8 +39,7 @@ class GaussianPlan(NamedTuple):
     Attributes
     ----------
     structure : str
-        ``"diagonal"``, ``"chain"``, ``"banded"``, ``"arrow"``, ``"low rank"`` or
-        ``"dense"``.
+        One of `STRUCTURES`.
     reason : str
         One sentence for the user: why this structure, with the size and the cost of one draw.
     position : ndarray of int64, shape (n,)
@@ -61,7 +70,9 @@ class GaussianPlan(NamedTuple):
         return self.storage.layout
 
 
-def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> GaussianPlan:
+def plan_gaussian(
+    maps: Sequence[LinearMap | OperatorMap], structure: str | None = None
+) -> GaussianPlan:
     """Pick the order and the structure of Q = sum of K' diag(w) K over the factors.
 
     The rule looks at the union of the patterns of K'K:
@@ -73,14 +84,19 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
     3. the cheapest of these, where it takes two thirds of the time of a band or a dense factor at
        most: ``arrow``, rows stored from their first entry and unknowns that interact with many
        last; ``low rank``, a matrix as large as the number of rows, where each unknown has a row of
-       its own and the other rows are constant;
+       its own and the other rows are constant; ``sparse``, a sparse Cholesky factor of at most
+       fifty million nonzeros, its pattern found once;
     4. a band takes at least four times fewer operations than a dense factor, or there are more
        than 8000 unknowns: ``banded``, up to 64 million stored numbers;
-    5. otherwise ``dense``.
+    5. otherwise ``dense``;
+    6. in place of any of these, ``iterative``: perturbation and conjugate gradients, where there
+       are 1000 unknowns or more and it takes two thirds of the time at most, a third where some
+       rows have several entries and are no differences. It is the only structure where an operator
+       has no matrix.
 
     Parameters
     ----------
-    maps : sequence of LinearMap, each of shape (m, n)
+    maps : sequence of LinearMap or OperatorMap, each of shape (m, n)
         The maps of all factors, over the same block. At least one.
     structure : str, optional
         A structure to use instead, where it can represent Q. By default the rule decides.
@@ -121,8 +137,7 @@ def plan_gaussian(maps: Sequence[LinearMap], structure: str | None = None) -> Ga
         raise ValueError(
             f"Got structure={structure!r}. Choose one of {', '.join(map(repr, STRUCTURES))}."
         )
-    pattern = find_pattern(maps)
-    chosen = _choose(pattern) if structure is None else BUILDERS[structure](pattern)
+    chosen = _built(maps, structure)
     if isinstance(chosen, Exception):
         raise chosen
     name = chosen.name if structure is None else f"{chosen.name} (as asked)"
@@ -142,6 +157,38 @@ def diagonal_plan(n: int) -> GaussianPlan:
     return GaussianPlan("diagonal", "", position, 0, Diagonal(n), diagonal_operations(n))
 
 
+def _built(maps: Sequence[LinearMap | OperatorMap], structure: str | None) -> Structure | Exception:
+    """The structure that was asked for, or the best one."""
+    stored = [one for one in maps if isinstance(one, LinearMap)]
+    by_products = len(stored) < len(maps)
+    if structure == "iterative" or (by_products and structure is None):
+        return iterative_structure(maps)
+    if by_products:
+        return ValueError(
+            f"Got structure={structure!r}, and an operator without a matrix among the maps. "
+            "structure='iterative' needs products with it only."
+        )
+    pattern = find_pattern(stored)
+    if structure is not None:
+        return BUILDERS[structure](pattern)
+    return _cheaper_by_iteration(stored, _choose(pattern))
+
+
+def _cheaper_by_iteration(
+    maps: Sequence[LinearMap], direct: Structure | Exception
+) -> Structure | Exception:
+    """The direct structure, or that of an iteration where it takes much less time."""
+    if maps[0].shape[1] < _FEWEST_ITERATIVE:
+        return direct
+    iterative = iterative_structure(maps)
+    if isinstance(direct, Exception):
+        return direct if isinstance(iterative, Exception) else iterative
+    if isinstance(iterative, Exception):
+        return direct
+    gain = _ITERATIVE_GAIN if not any(map(is_far, maps)) else 2 * _ITERATIVE_GAIN
+    return iterative if gain * iterative.time <= direct.time else direct
+
+
 def _choose(pattern: Pattern) -> Structure | Exception:
     if pattern.bandwidth == 0:
         return BUILDERS["diagonal"](pattern)
@@ -149,23 +196,27 @@ def _choose(pattern: Pattern) -> Structure | Exception:
         return BUILDERS["chain"](pattern)
     general = [BUILDERS[name](pattern) for name in ("banded", "dense")]
     limit = min((one.time for one in general if isinstance(one, Structure)), default=np.inf)
-    detours = [BUILDERS[name](pattern) for name in _detours(pattern)]
+    detours = [BUILDERS[name](pattern) for name in _detours(pattern, limit)]
     possible = [one for one in detours if isinstance(one, Structure)]
     cheapest = min(possible, key=lambda one: one.time, default=None)
     if cheapest is not None and _DETOUR_GAIN * cheapest.time <= limit:
         return cheapest
+    if not any(isinstance(one, Structure) for one in general):
+        return next((one for one in detours if isinstance(one, RecognitionError)), general[0])
     banded, dense = general
     gain = dense_operations(pattern.size) / banded_operations(pattern.size, pattern.bandwidth)
     return banded if gain >= _BAND_GAIN or pattern.size > LARGEST_DENSE else dense
 
 
-def _detours(pattern: Pattern) -> list[str]:
-    """The structures that it is worth looking at besides a band and a dense factor."""
+def _detours(pattern: Pattern, limit: float) -> list[str]:
+    """The structures that it is worth looking at where others take some time at least."""
     found = []
     # More than neighbours interact, but few pairs do.
     if pattern.interactions is not None and pattern.bandwidth > 1:
         if 2 * pattern.interactions.nnz <= pattern.size**2:
             found.append("arrow")
+            if limit >= _WORTH_ANALYSIS:
+                found.append("sparse")
     if pattern.data_rows is not None:
         found.append("low rank")
     return found

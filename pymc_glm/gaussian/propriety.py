@@ -10,7 +10,8 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 from pymc_glm.exceptions import ImproperPosteriorError, InvalidDataError
-from pymc_glm.machine import LinearMap
+from pymc_glm.gaussian.null_direction import null_direction_by_products
+from pymc_glm.machine import LinearMap, OperatorMap
 
 __all__ = ["check_proper"]
 
@@ -26,7 +27,7 @@ _MOST_NAMED = 4
 
 
 def check_proper(
-    maps_values: Sequence[tuple[LinearMap, np.ndarray, np.ndarray]],
+    maps_values: Sequence[tuple[LinearMap | OperatorMap, np.ndarray, np.ndarray]],
     names: Sequence[tuple[str, slice]],
 ) -> None:
     """Check that Q = sum of K' diag(w) K is positive definite.
@@ -37,8 +38,9 @@ def check_proper(
 
     Parameters
     ----------
-    maps_values : sequence of (LinearMap, ndarray of shape (nnz,), ndarray of shape (m,) or ())
-        Map, values and precisions of each factor at one point.
+    maps_values : sequence of (LinearMap or OperatorMap, ndarray, ndarray of shape (m,) or ())
+        Map, values (of shape (nnz,), not read for an operator) and precisions of each factor at one
+        point.
     names : sequence of (str, slice)
         Variables of the block and their places in it.
 
@@ -63,9 +65,17 @@ def check_proper(
         check_proper(weights, [("level", slice(0, 3))])  # without the anchor: an error
     """
     n = maps_values[0][0].shape[1]
-    matrix = sp.vstack([_informative_rows(*one, names=names) for one in maps_values], format="csr")
+    stored = [one for one in maps_values if isinstance(one[0], LinearMap)]
+    parts = [_informative_rows(*one, names=names) for one in stored]
+    matrix = sp.vstack([sp.csr_matrix((0, n)), *parts], format="csr")
     open_columns = _not_determined(matrix)
     if open_columns.size == 0:
+        return
+    operators = [one[0].operator for one in maps_values if isinstance(one[0], OperatorMap)]
+    if operators:
+        null = null_direction_by_products(matrix, operators)
+        if null is not None:
+            raise _improper(null, names)
         return
     core = matrix[:, open_columns]
     core, scale = _equilibrated(core[np.diff(core.indptr) > 0])
@@ -74,7 +84,11 @@ def check_proper(
         return
     direction = np.zeros(n)
     direction[open_columns] = null / scale
-    raise ImproperPosteriorError(
+    raise _improper(direction, names)
+
+
+def _improper(direction: np.ndarray, names: Sequence[tuple[str, slice]]) -> ImproperPosteriorError:
+    return ImproperPosteriorError(
         f"The posterior is improper: no factor informs {_describe(direction, names)}. "
         "Give one of these variables a proper prior, or remove it from the model."
     )
@@ -133,8 +147,9 @@ def _not_determined(matrix: sp.csr_matrix) -> np.ndarray:
     A null direction is zero on every column so determined. Chains and anything with proper priors
     are settled here, without arithmetic.
     """
-    if np.unique(matrix.indices[matrix.indptr[:-1][np.diff(matrix.indptr) == 1]]).size == (
-        matrix.shape[1]
+    if (
+        np.unique(matrix.indices[matrix.indptr[:-1][np.diff(matrix.indptr) == 1]]).size
+        == (matrix.shape[1])
     ):
         return np.empty(0, dtype=np.int64)
     # numba stays unimported where it is not needed.

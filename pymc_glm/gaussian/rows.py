@@ -10,11 +10,15 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.constants import constant_array
-from pymc_glm.machine import LinearMap
+from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.operators import AbstractOperator
+from pymc_glm.operators.program import program
 from pymc_glm.ops import KernelOp
 
 __all__ = ["Rows", "response", "transposed_product"]
 
+_apply = KernelOp("pymc_glm.operators.program_kernels:apply_program")
+_apply_adjoint = KernelOp("pymc_glm.operators.program_kernels:apply_program_adjoint")
 _response_dense = KernelOp("pymc_glm.gaussian.kernels:response_dense")
 _response_sparse = KernelOp("pymc_glm.gaussian.kernels:response_sparse")
 _transposed_dense = KernelOp("pymc_glm.gaussian.kernels:transposed_dense")
@@ -32,7 +36,7 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    linear_map : LinearMap, shape (m, n)
+    linear_map : LinearMap or OperatorMap, shape (m, n)
         K.
     offset : ndarray or TensorVariable, shape (m,)
         c.
@@ -45,7 +49,7 @@ class Rows(NamedTuple):
         stays as it is.
     """
 
-    linear_map: LinearMap
+    linear_map: LinearMap | OperatorMap
     offset: np.ndarray | TensorVariable
     precision: TensorVariable
     information: TensorVariable | None
@@ -59,13 +63,13 @@ class Rows(NamedTuple):
 
 
 def response(
-    linear_map: LinearMap, x: TensorVariable, offset: np.ndarray | TensorVariable
+    linear_map: LinearMap | OperatorMap, x: TensorVariable, offset: np.ndarray | TensorVariable
 ) -> TensorVariable:
     """Responses t = K x + c of one factor, computed by one kernel.
 
     Parameters
     ----------
-    linear_map : LinearMap, shape (m, n)
+    linear_map : LinearMap or OperatorMap, shape (m, n)
         K, of constant or symbolic values. Its columns follow the order of `x`.
     x : TensorVariable, shape (n,)
         The block.
@@ -89,6 +93,9 @@ def response(
         differences = LinearMap.from_matrix(np.diff(np.eye(4), axis=0))
         response(differences, pt.as_tensor([0.0, 1.0, 3.0, 6.0]), np.zeros(3)).eval()
     """
+    if isinstance(linear_map, OperatorMap):
+        applied = _applied(_apply, linear_map.operator, x)
+        return applied if _is_zero(offset) else applied + _shortened(offset)
     if _is_identity(linear_map) and _is_zero(offset):
         return x
     m, n = linear_map.shape
@@ -103,12 +110,14 @@ def response(
     return cast(TensorVariable, _response_sparse(starts, linear_map.columns, values, x, offset))
 
 
-def transposed_product(linear_map: LinearMap, weight: TensorVariable) -> TensorVariable:
+def transposed_product(
+    linear_map: LinearMap | OperatorMap, weight: TensorVariable
+) -> TensorVariable:
     """K' w of a map, computed by one kernel.
 
     Parameters
     ----------
-    linear_map : LinearMap, shape (m, n)
+    linear_map : LinearMap or OperatorMap, shape (m, n)
         K, of constant or symbolic values.
     weight : TensorVariable, shape (m,)
         w.
@@ -117,6 +126,8 @@ def transposed_product(linear_map: LinearMap, weight: TensorVariable) -> TensorV
     -------
     product : TensorVariable, shape (n,)
     """
+    if isinstance(linear_map, OperatorMap):
+        return _applied(_apply_adjoint, linear_map.operator, weight)
     if _is_identity(linear_map):
         return weight
     m, n = linear_map.shape
@@ -128,6 +139,12 @@ def transposed_product(linear_map: LinearMap, weight: TensorVariable) -> TensorV
     arguments = (_row_starts(linear_map), linear_map.columns, linear_map.symbolic_values())
     size = np.array([n], dtype=np.int64)
     return cast(TensorVariable, _transposed_sparse(*arguments, size, weight))
+
+
+def _applied(op: KernelOp, operator: AbstractOperator, x: TensorVariable) -> TensorVariable:
+    """A product with an operator or its adjoint, by its program."""
+    own = program(operator)
+    return cast(TensorVariable, op(own.integers, own.floats, x))
 
 
 def _row_starts(linear_map: LinearMap) -> np.ndarray:

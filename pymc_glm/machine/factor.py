@@ -10,6 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families.base import AbstractFamily
 from pymc_glm.machine.linear_map import LinearMap
+from pymc_glm.machine.operator_map import OperatorMap
 
 __all__ = ["BlockVariable", "Factor"]
 
@@ -61,7 +62,7 @@ class Factor(NamedTuple):
         Name of the model term (variable or potential) the factor is part of.
     family : AbstractFamily
         The expert.
-    linear_map : LinearMap
+    linear_map : LinearMap or OperatorMap
         K, of shape (m, n).
     offset : ndarray or TensorVariable, shape (m,)
         c, symbolic where it depends on other model variables.
@@ -77,7 +78,7 @@ class Factor(NamedTuple):
 
     term: str
     family: AbstractFamily
-    linear_map: LinearMap
+    linear_map: LinearMap | OperatorMap
     offset: np.ndarray | TensorVariable
     parameters: dict[str, np.ndarray | TensorVariable]
     correction: TensorVariable | None = None

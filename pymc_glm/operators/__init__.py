@@ -7,6 +7,7 @@ from pymc_glm.operators.differences import Differences, Gradient
 from pymc_glm.operators.external import External
 from pymc_glm.operators.graph import GraphLaplacian, Incidence
 from pymc_glm.operators.radon import Radon
+from pymc_glm.operators.reshaped import Reshaped
 from pymc_glm.operators.resolution import BlockMean, Subsample
 from pymc_glm.operators.selection import Mask, Select
 from pymc_glm.operators.sparse import Sparse
@@ -29,6 +30,7 @@ __all__ = [
     "Incidence",
     "Mask",
     "Radon",
+    "Reshaped",
     "Scaled",
     "Select",
     "Sparse",

@@ -6,7 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pymc_glm.exceptions import RecognitionError
-from pymc_glm.machine import BlockVariable, Factor
+from pymc_glm.machine import BlockVariable, Factor, OperatorMap
 from pymc_glm.recognize.dependence import simplify
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.model_view import ModelView
@@ -81,10 +81,19 @@ def _sampled(graphs: list, values: list, points: list[dict[str, np.ndarray]]) ->
 def _density(factor: Factor, block) -> pt.TensorVariable:
     """The factor's log density by its matrix, not by the graph the matrix was read from."""
     linear_map = factor.linear_map
+    if isinstance(linear_map, OperatorMap):
+        operator = linear_map.operator
+        response = operator(block.reshape(operator.shape_in)).flatten() + factor.offset
+        return _density_at(factor, response)
     # As constants at once: PyTensor looks at every entry of an index that is an array.
     rows, columns = pt.constant(linear_map.rows), pt.constant(linear_map.columns)
     products = linear_map.symbolic_values() * block[columns]
     response = pt.inc_subtensor(pt.zeros(factor.size)[rows], products) + factor.offset
+    return _density_at(factor, response)
+
+
+def _density_at(factor: Factor, response: pt.TensorVariable) -> pt.TensorVariable:
+    """The factor's log density at given responses."""
     parameters = {name: pt.as_tensor(value) for name, value in factor.parameters.items()}
     total = pt.sum(factor.family.log_density(response, **parameters))
     return total if factor.correction is None else total + factor.correction

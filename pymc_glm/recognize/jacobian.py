@@ -5,10 +5,14 @@ symbolic vector. A *monomial* is an unknown times a factor. Every tensor compute
 is then a constant sparse matrix over the monomials, so that constant operations on it (indexing,
 sums, products with data) are numeric, and only products with other model variables create new
 monomials. The symbolic graph is written once, at the end.
+
+What an operator without a matrix gives counts as further unknowns, each a monomial: the matrix of
+what follows is found as ever, and the operator is put in its place at the end.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -18,8 +22,10 @@ import scipy.sparse as sp
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.machine.linear_map import LinearMap
+from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.operators import AbstractOperator, Reshaped, Sparse
 from pymc_glm.ops import KernelOp
+from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.dependence import static_shape
 
 __all__ = ["Monomials", "Tracked", "apply_matrix", "broadcast_rows", "scale_rows", "take_rows"]
@@ -85,6 +91,14 @@ def apply_matrix(matrix: sp.spmatrix, tracked: Tracked, shape: tuple[int, ...]) 
     return Tracked(sp.csr_matrix(matrix, dtype=float) @ tracked.matrix, shape)
 
 
+class Image(NamedTuple):
+    """An operator without a matrix, what it is applied to, and the first unknown it gives."""
+
+    operator: AbstractOperator
+    source: Tracked
+    start: int
+
+
 class Monomials:
     """The unknowns times the symbolic factors met so far.
 
@@ -96,6 +110,8 @@ class Monomials:
 
     def __init__(self, n: int) -> None:
         self.n = n
+        self.unknowns = n
+        self.images: list[Image] = []
         self.columns = np.arange(n)
         # A factor is an entry of a vector: vectors[group][position]. Group 0 is the number one.
         self.groups = np.zeros(n, dtype=np.int64)
@@ -115,6 +131,21 @@ class Monomials:
     def stack(self, parts: list[Tracked]) -> sp.csr_matrix:
         """Matrices of several tensors under one another, or one matrix per tensor to be added."""
         return sp.vstack([self._widened(part.matrix) for part in parts], format="csr")
+
+    def image(self, operator: AbstractOperator, source: Tracked) -> Tracked:
+        """What an operator makes of a tensor, as new unknowns."""
+        size = operator.size_out
+        first = self.columns.size
+        self.images.append(Image(operator, source, self.unknowns))
+        self.columns = np.append(self.columns, self.unknowns + np.arange(size))
+        self.groups = np.append(self.groups, np.zeros(size, dtype=np.int64))
+        self.positions = np.append(self.positions, np.zeros(size, dtype=np.int64))
+        self.unknowns += size
+        matrix = sp.csr_matrix(
+            (np.ones(size), first + np.arange(size), np.arange(size + 1)),
+            shape=(size, self.columns.size),
+        )
+        return Tracked(matrix, operator.shape_out)
 
     def add(self, first: Tracked, second: Tracked) -> Tracked:
         """Sum of two tensors of the same shape."""
@@ -197,19 +228,21 @@ class Monomials:
         return len(self.vectors) - 1
 
     def _append(self, group: int, position: np.ndarray, column: np.ndarray) -> np.ndarray:
-        keys, inverse = np.unique(position * self.n + column, return_inverse=True)
+        keys, inverse = np.unique(position * self.unknowns + column, return_inverse=True)
         first = self.columns.size
-        self.columns = np.concatenate([self.columns, keys % self.n])
-        self.positions = np.concatenate([self.positions, keys // self.n])
+        self.columns = np.concatenate([self.columns, keys % self.unknowns])
+        self.positions = np.concatenate([self.positions, keys // self.unknowns])
         self.groups = np.concatenate([self.groups, np.full(keys.size, group)])
         return first + inverse
 
-    def linear_map(self, tracked: Tracked) -> LinearMap:
+    def linear_map(self, tracked: Tracked) -> LinearMap | OperatorMap:
         """The Jacobian of a tensor with respect to the unknowns."""
         # A copy, because matrices of several tensors share their index arrays.
         matrix = tracked.matrix.copy()
         matrix.eliminate_zeros()
         size = tracked.size
+        if np.any(self.columns[matrix.indices] >= self.n):
+            return OperatorMap(self._operator(matrix))
         if not np.any(self.groups[matrix.indices]):
             columns = self.columns[matrix.indices]
             return LinearMap.from_matrix(
@@ -230,6 +263,25 @@ class Monomials:
         values = self._values(data, monomials, np.append(starts, columns.size))
         return LinearMap(rows[starts], columns[starts], values, (size, self.n))
 
+    def _operator(self, matrix: sp.csr_matrix) -> AbstractOperator:
+        """A matrix over the monomials as an operator on the unknowns of the block."""
+        if np.any(self.groups[matrix.indices]):
+            raise NotAffineError("a product of an operator with another model variable")
+        rows = sp.csr_matrix(
+            (matrix.data, self.columns[matrix.indices], matrix.indptr),
+            shape=(matrix.shape[0], self.unknowns),
+        ).tocsc()
+        terms: list[AbstractOperator] = []
+        direct = rows[:, : self.n]
+        if direct.nnz:
+            terms.append(Sparse(direct))
+        for image in self.images:
+            part = rows[:, image.start : image.start + image.operator.size_out]
+            if part.nnz:
+                inner = self._operator(image.source.matrix)
+                terms.append(_chained(part, image.operator, inner))
+        return reduce(lambda one, other: one + other, terms)
+
     def _values(
         self, data: np.ndarray, monomials: np.ndarray, bounds: np.ndarray
     ) -> TensorVariable:
@@ -248,6 +300,30 @@ class Monomials:
             return _weighted(factors, sum(lengths), summed.data, summed.indices)
         rows, columns = summed.indptr.astype(np.int64), summed.indices.astype(np.int64)
         return cast(TensorVariable, _csr_matvec(rows, columns, summed.data, factors))
+
+
+def _chained(
+    matrix: sp.spmatrix, operator: AbstractOperator, inner: AbstractOperator
+) -> AbstractOperator:
+    """One after the other, from the last, on flat vectors; multiples of the identity as such."""
+    flat: AbstractOperator = Reshaped(operator, operator.size_in, operator.size_out)
+    if _multiple(inner.matrix()) != 1.0:
+        flat = flat @ inner
+    factor = _multiple(matrix)
+    if factor is None:
+        return Sparse(matrix) @ flat
+    return flat if factor == 1.0 else factor * flat
+
+
+def _multiple(matrix: sp.spmatrix | None) -> float | None:
+    """The number whose product with the identity a matrix is; None where it is not."""
+    if matrix is None or matrix.shape[0] != matrix.shape[1]:
+        return None
+    diagonal = matrix.diagonal()
+    if np.ptp(diagonal) != 0.0 or diagonal[0] == 0.0:
+        return None
+    is_diagonal = matrix.count_nonzero() == diagonal.size
+    return float(diagonal[0]) if is_diagonal else None
 
 
 def _length(vector: TensorVariable) -> int:

@@ -11,10 +11,11 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.tensor.variable import TensorVariable
 
-# Importing the module registers its rules.
+# Importing the modules registers their rules.
+import pymc_glm.recognize.operator_rule
 import pymc_glm.recognize.product_rules  # noqa: F401
 
-from pymc_glm.machine.linear_map import LinearMap
+from pymc_glm.machine import LinearMap, OperatorMap
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.dependence import (
     dependent_variables,
@@ -37,13 +38,13 @@ class Linearization(NamedTuple):
 
     Attributes
     ----------
-    linear_map : LinearMap
-        K, symbolic where it depends on other model variables.
+    linear_map : LinearMap or OperatorMap
+        K, symbolic where it depends on other model variables; an operator where it has no matrix.
     offset : ndarray or TensorVariable, shape (m,)
         c, symbolic where it depends on other model variables.
     """
 
-    linear_map: LinearMap
+    linear_map: LinearMap | OperatorMap
     offset: np.ndarray | TensorVariable
 
 
@@ -96,7 +97,7 @@ def linearize(
         raise NotAffineError(error.reason, response.name) from None
     linear_map = walk.monomials.linear_map(tracked)
     zeros: dict[Variable, Variable] = {variable: zeros_for(variable) for variable, _ in block}
-    if isinstance(linear_map.values, TensorVariable):
+    if isinstance(linear_map, LinearMap) and isinstance(linear_map.values, TensorVariable):
         values = _without_block(linear_map.values, zeros)
         linear_map = linear_map._replace(values=values)
     return Linearization(linear_map, _offset(expanded, zeros, walk))

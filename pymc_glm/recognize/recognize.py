@@ -13,11 +13,12 @@ from pymc.model.core import Model, modelcontext
 import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
-from pymc_glm.gaussian import plan_gaussian
+from pymc_glm.gaussian import GaussianPlan, plan_gaussian
 from pymc_glm.machine import (
     AlternateBlock,
     BlockVariable,
     Factor,
+    Hyperparameter,
     LatentMachine,
     Refusal,
     with_block,
@@ -131,6 +132,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
     plan = plan_gaussian([factor.linear_map for factor in factors])
+    _refuse_without_determinant(plan, roles.hyperparameters)
     machine = LatentMachine(
         block=layout,
         factors=factors,
@@ -144,6 +146,18 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     _refuse_bad_start(machine, view)
     machine, view = with_reference(machine, view)
     return Recognition(with_scales(machine, "auto"), view)
+
+
+def _refuse_without_determinant(plan: GaussianPlan, hypers: list[Hyperparameter]) -> None:
+    if plan.structure != "iterative":
+        return
+    for hyper in hypers:
+        if hyper.only_collapsed:
+            raise RecognitionError(
+                f"{hyper.rv_name!r} moves with the block of {plan.size} unknowns integrated out,"
+                " which takes a factorisation too large to make. Move it into a mixture"
+                " (pm.NormalMixture), or reduce the block."
+            )
 
 
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:

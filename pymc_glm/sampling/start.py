@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
@@ -17,6 +16,7 @@ from pymc_glm.gaussian import check_proper
 from pymc_glm.machine import Factor, LinearMap
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.recognize import Recognition
+from pymc_glm.sampling.first_block import NumericRows, draw_by_products
 
 __all__ = ["StartingPoints"]
 
@@ -60,7 +60,7 @@ class StartingPoints:
 
     def check(self, point: dict[str, np.ndarray]) -> None:
         """Check that the block's precision is positive definite at a point."""
-        rows = [row for row in self._rows(point) if row.linear_map.rows.size]
+        rows = [row for row in self._rows(point) if not row.linear_map.is_empty]
         check_proper(
             [(row.linear_map, row.values, row.precision) for row in rows],
             [(variable.rv_name, variable.positions) for variable in self.machine.block],
@@ -113,7 +113,7 @@ class StartingPoints:
         values = [*priors, *(row.precision for row in rows)]
         return all(row.is_allowed for row in rows) and all(np.all(np.isfinite(v)) for v in values)
 
-    def _rows(self, point: dict[str, np.ndarray]) -> list[_NumericRows]:
+    def _rows(self, point: dict[str, np.ndarray]) -> list[NumericRows]:
         values = iter(self._evaluate(point))
         rows = [_numeric_rows(factor, values) for factor in self.machine.factors]
         move = self.machine.reference
@@ -127,6 +127,8 @@ class StartingPoints:
 
     def _draw_block(self, rng: np.random.Generator, point: dict[str, np.ndarray]) -> np.ndarray:
         rows = self._rows(point)
+        if self.machine.plan.structure == "iterative":
+            return draw_by_products(rng, rows)
         matrix = sp.vstack([row.linear_map.matrix(row.values) for row in rows]).tocsr()
         precision = np.concatenate([row.precision for row in rows])
         target = np.concatenate([row.location - row.offset for row in rows])
@@ -139,28 +141,19 @@ class StartingPoints:
         return splu(q).solve(right)
 
 
-class _NumericRows(NamedTuple):
-    """A factor at one point, with a Gaussian in place of its expert."""
-
-    linear_map: LinearMap
-    values: np.ndarray
-    offset: np.ndarray
-    precision: np.ndarray
-    location: np.ndarray
-    is_allowed: bool
-
-
 def _graphs(factor: Factor) -> list[TensorVariable]:
-    graphs = [factor.linear_map.symbolic_values(), pt.as_tensor(factor.offset)]
+    linear_map = factor.linear_map
+    values = linear_map.symbolic_values() if isinstance(linear_map, LinearMap) else pt.constant(1.0)
+    graphs = [values, pt.as_tensor(factor.offset)]
     return graphs + [pt.as_tensor(factor.parameters[name]) for name in factor.family.parameters]
 
 
-def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> _NumericRows:
+def _numeric_rows(factor: Factor, values: Iterator[np.ndarray]) -> NumericRows:
     entries, offset = next(values), next(values)
     parameters = {name: next(values) for name in factor.family.parameters}
     location, scale = factor.family.surrogate(**parameters)
     m = factor.size
-    return _NumericRows(
+    return NumericRows(
         factor.linear_map,
         entries,
         np.broadcast_to(offset, (m,)),

@@ -113,7 +113,7 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
         update_without_block(state, machine.plan, latent_rows, hyper, reference)
     rows = current_rows(state, machine.plan, latent_rows)
     _set_explicit_latents(state, machine, latent_rows, rows)
-    state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows)
+    state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows, state.x)
     state.set_block(drawn)
     for alternate in machine.alternates:
         draw_alternate(state, machine, alternate)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import reduce
+from typing import cast
 
 import numpy as np
 import pytensor.tensor as pt
 
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_glm.gaussian import GaussianPlan
-from pymc_glm.machine import Factor
+from pymc_glm.gaussian import GaussianPlan, is_far
+from pymc_glm.machine import Factor, LinearMap
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.collapsed import LatentRows
 from pymc_glm.sweep.state import SweepState
@@ -59,7 +60,7 @@ def draw_latents(
             found.append(LatentRows(index, pt.constant(1.0), None, None))
             continue
         parameters = state.parameters(factor)
-        cap = _cap(factor, parameters, reference)
+        cap = _cap(factor, plan, parameters, reference)
         latent = factor.family.latent(state.rng, state.response(index), cap=cap, **parameters)
         state.rng = latent.rng
         if index in rescaled and factor.family.is_relative:
@@ -83,11 +84,22 @@ def _reference_scale(state: SweepState, plan: GaussianPlan) -> TensorVariable | 
 
 
 def _cap(
-    factor: Factor, parameters: dict[str, TensorVariable], reference: TensorVariable | None
+    factor: Factor,
+    plan: GaussianPlan,
+    parameters: dict[str, TensorVariable],
+    reference: TensorVariable | None,
 ) -> TensorVariable | float:
     """Largest precision of a latent, relative to its scale, that the Gaussian draw can take."""
-    rows = np.bincount(factor.linear_map.rows, minlength=factor.size)
-    if reference is None or "scale" not in parameters or rows.max(initial=0) <= 1:
+    if reference is None or "scale" not in parameters or not _couples(factor, plan):
         return np.inf
     ratio = pt.min(parameters["scale"]) / reference
     return pt.maximum(LARGEST_RATIO * ratio**2, SMALLEST_CAP)
+
+
+def _couples(factor: Factor, plan: GaussianPlan) -> bool:
+    """Whether large precisions of the factor's rows would be subtracted from one another."""
+    if plan.structure == "iterative":
+        # Differences are weights of edges, which are never subtracted.
+        return is_far(factor.linear_map)
+    rows = np.bincount(cast(LinearMap, factor.linear_map).rows, minlength=factor.size)
+    return int(rows.max(initial=0)) > 1

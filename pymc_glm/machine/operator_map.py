@@ -1,0 +1,61 @@
+"""Linear maps from the block to the responses that are applied, not stored."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_glm.operators import AbstractOperator, Reshaped, Select
+
+__all__ = ["OperatorMap"]
+
+
+class OperatorMap(NamedTuple):
+    """The matrix K of a response t = K x + c, known by its products and those of its transpose.
+
+    Attributes
+    ----------
+    operator : AbstractOperator
+        From the block, of n entries, to the responses, of m; its shapes do not matter.
+    """
+
+    operator: AbstractOperator
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of responses and number of unknowns of the block."""
+        return self.operator.size_out, self.operator.size_in
+
+    @property
+    def is_constant(self) -> bool:
+        """Operators are known when the model is read."""
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no response involves the block."""
+        return False
+
+    @property
+    def graphs(self) -> tuple[TensorVariable, ...]:
+        """What the map depends on besides the block: nothing."""
+        return ()
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Unknowns that may be involved: all of them."""
+        return np.arange(self.shape[1])
+
+    def permuted(self, position: np.ndarray) -> OperatorMap:
+        """The same map for a block whose unknown j has moved to ``position[j]``."""
+        if np.array_equal(position, np.arange(position.size)):
+            return self
+        m, n = self.shape
+        return OperatorMap(Reshaped(self.operator, n, m) @ Select(position, n))
+
+    def structure(self) -> str:
+        """The operator, in words."""
+        return self.operator.name
