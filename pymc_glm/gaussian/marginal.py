@@ -8,7 +8,7 @@ from typing import cast
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble
-from pymc_glm.gaussian.draw import kernel_structure
+from pymc_glm.gaussian.draw import kernel_name
 from pymc_glm.gaussian.low_rank import low_rank_log_marginal
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
@@ -54,6 +54,5 @@ def log_marginal(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
     """
     if plan.structure == "low rank":
         return low_rank_log_marginal(plan, rows)
-    kernel = f"pymc_glm.gaussian.marginal_kernels:{kernel_structure(plan)}_log_marginal"
-    op = KernelOp(kernel, (("float64", 0),))
+    op = KernelOp(kernel_name(plan, "log_marginal"), (("float64", 0),))
     return cast(TensorVariable, op(assemble(plan, rows), plan.layout))

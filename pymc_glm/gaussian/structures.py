@@ -23,6 +23,7 @@ from pymc_glm.gaussian.costs import (
 from pymc_glm.gaussian.envelope import find_envelope
 from pymc_glm.gaussian.pattern import Pattern
 from pymc_glm.gaussian.storage import Band, Chain, Diagonal, Square, Storage
+from pymc_glm.gaussian.symbolic import MOST_ENTRIES, analyse
 
 __all__ = ["BUILDERS", "LARGEST_DENSE", "Structure", "count_unknowns"]
 
@@ -109,7 +110,7 @@ def _banded(pattern: Pattern) -> Structure | Exception:
     if storage.size > LARGEST_BAND:
         return RecognitionError(
             f"The precision of the {n} unknowns has bandwidth {bandwidth}, too large to store. "
-            "A sparse or iterative solver would be needed, which this version does not have."
+            "An iterative solver is needed: structure='iterative'."
         )
     operations, time = banded_operations(n, bandwidth), banded_time(n, bandwidth)
     words = f"{count_unknowns(n)} at bandwidth {bandwidth}, {_against_dense(operations, n)}"
@@ -150,13 +151,35 @@ def _low_rank(pattern: Pattern) -> Structure | Exception:
     return Structure("low rank", _natural(n), last, Diagonal(n), operations, time, words)
 
 
+def _sparse(pattern: Pattern) -> Structure | Exception:
+    n, interactions = pattern.size, pattern.interactions
+    if interactions is None:
+        return ValueError(
+            f"The precision of the {n} unknowns has no zeros: one row involves all of them. "
+            "structure='sparse' needs unknowns that do not all interact."
+        )
+    factor = analyse(interactions)
+    if factor is None:
+        return RecognitionError(
+            f"The Cholesky factor of the precision of the {n} unknowns has more than "
+            f"{MOST_ENTRIES:,} nonzeros, {MOST_ENTRIES * 8 / 1e9:.1f} GB. An iterative solver is "
+            "needed: structure='iterative'."
+        )
+    words = (
+        f"{count_unknowns(n)}, a Cholesky factor with {factor.entries:,} nonzeros, "
+        f"{_against_dense(factor.operations, n)}"
+    )
+    last, operations, time = max(n - 1, 0), factor.operations, factor.time
+    return Structure("sparse", factor.position, last, factor, operations, time, words)
+
+
 def _dense(pattern: Pattern) -> Structure | Exception:
     n, bandwidth = pattern.size, pattern.bandwidth
     if n > LARGEST_DENSE:
         return RecognitionError(
             f"The precision of the {n} unknowns has bandwidth {bandwidth}, and the largest dense "
-            f"one has {LARGEST_DENSE}. A sparse or iterative solver would be needed, which this "
-            "version does not have."
+            f"one has {LARGEST_DENSE}. An iterative solver is needed: "
+            "structure='iterative'."
         )
     cost = dense_operations(n)
     full = pattern.interactions is None
@@ -171,5 +194,6 @@ BUILDERS: dict[str, Callable[[Pattern], Structure | Exception]] = {
     "banded": _banded,
     "arrow": _arrow,
     "low rank": _low_rank,
+    "sparse": _sparse,
     "dense": _dense,
 }

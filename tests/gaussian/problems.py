@@ -68,6 +68,7 @@ def problem(structure, rng, n=9):
         "banded": lambda: (np.diff(np.eye(n), n=2, axis=0) * 1.3)[:, order],
         "arrow": lambda: _groups(rng, n)[:, order],
         "low rank": lambda: rng.normal(size=(max(n // 3, 1), n)),
+        "sparse": lambda: _ring(rng, n)[:, order],
         "dense": lambda: rng.normal(size=(3 * n, n)),
     }[structure]()
     m = coupled.shape[0]
@@ -77,6 +78,13 @@ def problem(structure, rng, n=9):
         (select, np.zeros(n // 2), 0.3, rng.normal(size=n // 2)),
         (np.zeros((0, n)), np.zeros(0), np.zeros(0), np.zeros(0)),
     ]
+
+
+def _ring(rng, n):
+    """Rows that join neighbours on a circle, and one chord."""
+    matrix = np.eye(n) * rng.normal(size=n) + np.roll(np.eye(n), 1, axis=1)
+    matrix[0, n // 2] += 1.0
+    return matrix
 
 
 def _groups(rng, n):
@@ -90,8 +98,8 @@ def _groups(rng, n):
 
 
 def widened(structure, factors):
-    """The same factors, and for an arrow rows of weight zero that give Q its pattern."""
-    if structure != "arrow":
+    """The same factors, and rows of weight zero that give an arrow or a sparse Q its pattern."""
+    if structure not in ("arrow", "sparse"):
         return factors
     n = factors[0][0].shape[1]
     spokes = np.eye(n)[: n // 2]

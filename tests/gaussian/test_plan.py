@@ -7,6 +7,8 @@ import pytensor.tensor as pt
 import pytest
 import scipy.sparse as sp
 
+from scipy.spatial import Delaunay
+
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian import plan_gaussian
 from pymc_glm.gaussian.constants import constant_array
@@ -102,6 +104,35 @@ def test_unknowns_that_interact_with_many(case):
     assert plan_gaussian(symbolic).structure == structure
 
 
+def areas(n):
+    """Differences of neighbouring areas of a map, at random points of the unit square."""
+    points = np.random.default_rng(4).random((n, 2))
+    corners = Delaunay(points).simplices
+    pairs = np.unique(np.sort(corners[:, [[0, 1], [1, 2], [0, 2]]].reshape(-1, 2), axis=1), axis=0)
+    ends = (np.repeat(np.arange(len(pairs)), 2), pairs.ravel())
+    return sp.csr_matrix((np.tile([1.0, -1.0], len(pairs)), ends))
+
+
+SPARSE = {"grid": grid(32), "map": areas(300), "blocks": sp.block_diag([grid(32), grid(28)])}
+
+
+@pytest.mark.parametrize("case", SPARSE)
+def test_unknowns_on_a_plane(case):
+    """Grids and maps, shuffled or not, with symbolic maps as well."""
+    matrix = sp.csr_matrix(SPARSE[case])
+    n = matrix.shape[1]
+    shuffled = matrix[:, np.random.default_rng(5).permutation(n)]
+    for one in (of(matrix), of(shuffled), of(matrix)._replace(values=pt.vector())):
+        plan = plan_gaussian([one, of(sp.identity(n))])
+        assert plan.structure == "sparse"
+        assert sorted(plan.position) == list(range(n))
+    nonzeros = plan.storage.entries
+    said = f"sparse: {n} unknowns, a Cholesky factor with {nonzeros:,} nonzeros, about "
+    assert plan.reason.startswith(said)
+    assert plan.reason.endswith(f"operations per draw against {n**3 / 3:,.0f} if dense.")
+    assert 2 * plan.operations < n * (plan.bandwidth + 1) ** 2
+
+
 def test_operations_of_an_arrow():
     """Counted, and said: unknowns of the groups alone first, those that all rows share last."""
     plan = plan_gaussian([of(matrix) for matrix in ARROWS["groups"][0]])
@@ -156,7 +187,8 @@ def test_override(structure):
         ([abs(differences(9))], "chain", "9 unknowns, of bandwidth 1, is not that of a chain"),
         ([np.ones((1, 9))], "arrow", "9 unknowns, of bandwidth 8, is no arrow"),
         ([differences(9)], "low rank", "9 unknowns is not diagonal plus a few constant rows"),
-        ([np.eye(9)], "sparse", "Got structure='sparse'"),
+        ([np.ones((1, 9))], "sparse", "precision of the 9 unknowns has no zeros"),
+        ([np.eye(9)], "wavelet", "Got structure='wavelet'"),
         ([np.eye(9), np.eye(8)], None, r"have \[8, 9\] unknowns"),
         ([], None, "Got 0 linear maps"),
     ],
@@ -168,10 +200,11 @@ def test_refusals(matrices, structure, message):
 
 
 def test_too_large():
-    """Sizes that need a solver which does not exist yet."""
+    """Sizes that only an iteration can take."""
     full = of(sp.csr_matrix(np.ones((1, 9000))))
+    assert plan_gaussian([full]).structure == "iterative"
     with pytest.raises(RecognitionError, match=r"9000 unknowns has bandwidth 8999, too large"):
-        plan_gaussian([full])
+        plan_gaussian([full], "banded")
     with pytest.raises(RecognitionError, match=r"the largest dense one has 8000"):
         plan_gaussian([full], "dense")
 
