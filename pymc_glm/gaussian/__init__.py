@@ -1,5 +1,6 @@
 """Exact draws x ~ N(Q^-1 h, Q^-1), with Q and h assembled from the rows of all factors."""
 
+from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.marginal import log_marginal
@@ -9,6 +10,7 @@ from pymc_glm.gaussian.reference import GaussianReference, gaussian_reference
 from pymc_glm.gaussian.rows import Rows, response, transposed_product
 
 __all__ = [
+    "ConjugateGradients",
     "GaussianPlan",
     "GaussianReference",
     "Rows",

@@ -26,16 +26,15 @@ from pymc_glm.operators import AbstractOperator, Sparse
 from pymc_glm.operators.program import program
 from pymc_glm.ops import KernelOp
 
-__all__ = ["TOLERANCE", "iterative_draw"]
+__all__ = ["iterative_arguments", "iterative_draw"]
 
-# Residual of a draw, relative to the perturbed information vector, both in the norm of the
-# inverse preconditioner: far below what any number of draws can resolve.
-TOLERANCE = 1e-8
 # Iterations grow with the side of a lattice; a multiple of what any well-posed model has needed.
 ITERATIONS_PER_ROOT = 50.0
 LEAST_ITERATIONS = 2000.0
 
-_draw = KernelOp("pymc_glm.gaussian.iterative_kernels:iterative_draw", stochastic=True)
+_KERNELS = "pymc_glm.gaussian.iterative_kernels"
+_draw = KernelOp(f"{_KERNELS}:iterative_draw", stochastic=True)
+_corrected_draw = KernelOp(f"{_KERNELS}:corrected_draw", stochastic=True)
 
 
 def iterative_draw(
@@ -52,7 +51,8 @@ def iterative_draw(
     rows : sequence of Rows
         The factors.
     start : TensorVariable, shape (n,), optional
-        Where the iteration starts; zero by default. The draw depends on it within the tolerance.
+        The current block, zero by default. The iteration starts there; a corrected draw is a
+        Metropolis move from there.
 
     Returns
     -------
@@ -68,28 +68,36 @@ def iterative_draw(
     .. [2] I. Gustafsson (1978), "A class of first order factorization methods",
        doi:10.1007/BF01931691.
     """
+    op = _corrected_draw if plan.solution.corrected else _draw
+    next_rng, x = cast(list[Variable], op(rng, *iterative_arguments(plan, rows, start)))
+    return next_rng, cast(TensorVariable, x)
+
+
+def iterative_arguments(
+    plan: GaussianPlan, rows: Sequence[Rows], start: TensorVariable | None = None
+) -> tuple[TensorVariable | np.ndarray, ...]:
+    """Arguments of the kernels after the generator; parameters as in `iterative_draw`.
+
+    Returns
+    -------
+    arguments : tuple of TensorVariable or ndarray
+        The system, weights of far rows, the start, and the constant integers, floats and options.
+    """
     near = [one for one in rows if not is_far(one.linear_map)]
     far = [one for one in (row.multiplied() for row in rows) if is_far(one.linear_map)]
     for row in far:
         check_shapes(plan, row)
-    system = assemble(plan, [*near, *far])
-    parts = [_far_part(row.linear_map) for row in far]
     weights = [pt.broadcast_to(row.precision, (row.linear_map.shape[0],)) for row in far]
-    layout = _layout(plan, parts)
+    layout = _layout(plan, [_far_part(row.linear_map) for row in far])
     largest = max(LEAST_ITERATIONS, ITERATIONS_PER_ROOT * np.sqrt(plan.size))
-    next_rng, x = cast(
-        list[Variable],
-        _draw(
-            rng,
-            system,
-            pt.concatenate(weights) if weights else np.zeros(0),
-            np.zeros(plan.size) if start is None else start,
-            layout.integers,
-            layout.floats,
-            np.array([TOLERANCE, largest]),
-        ),
+    return (
+        assemble(plan, [*near, *far]),
+        pt.concatenate(weights) if weights else np.zeros(0),
+        np.zeros(plan.size) if start is None else start,
+        layout.integers,
+        layout.floats,
+        np.array([plan.solution.tolerance, largest]),
     )
-    return next_rng, cast(TensorVariable, x)
 
 
 class _FarPart(NamedTuple):

@@ -26,7 +26,7 @@ from pymc_glm.gaussian.incomplete_kernels import (
 from pymc_glm.numba_support import kernel
 from pymc_glm.operators.program_kernels import apply_program, apply_program_adjoint
 
-__all__ = ["iterative_draw", "iterative_from_noise"]
+__all__ = ["corrected_draw", "iterative_draw", "iterative_from_noise"]
 
 SINGULAR = (
     "The precision of the Gaussian block is not positive definite, or not finite, at the current "
@@ -250,3 +250,32 @@ def iterative_draw(rng, system, far_weight, start, integers, floats, options):
     """Draw; `options` are the tolerance and the largest number of iterations."""
     noise = rng.standard_normal(system.size - integers[0] + far_weight.size)
     return iterative_from_noise(system, noise, far_weight, start, integers, floats, options)
+
+
+@kernel
+def corrected_draw(rng, system, far_weight, current, integers, floats, options):
+    """A Metropolis move that leaves N(Q^-1 h, Q^-1) as it is, whatever the tolerance.
+
+    Where the solution u of Q u = Q x + eta is exact, u - x is an independent draw and accepted.
+    The iteration starts at zero, so that u depends on its target only.
+    """
+    n = integers[0]
+    edges = integers[1]
+    noise = rng.standard_normal(system.size - n + far_weight.size)
+    target = perturbed(integers, floats, system, far_weight, noise)
+    product = np.empty(n)
+    weight = system[:edges]
+    diagonal = system[edges : edges + n]
+    multiply(integers, floats, weight, diagonal, far_weight, current, product)
+    for i in range(n):
+        target[i] += product[i]
+    solution, _ = conjugate_gradients(
+        integers, floats, system, far_weight, target, np.zeros(n), options
+    )
+    multiply(integers, floats, weight, diagonal, far_weight, solution, product)
+    log_ratio = 0.0
+    for i in range(n):
+        log_ratio += (solution[i] - 2.0 * current[i]) * (target[i] - product[i])
+    if np.log(rng.random()) < log_ratio:
+        return solution - current
+    return current.copy()

@@ -9,6 +9,7 @@ import numpy as np
 
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian.by_products import iterative_structure
+from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.costs import banded_operations, dense_operations, diagonal_operations
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.pattern import Pattern, find_pattern
@@ -50,6 +51,8 @@ class GaussianPlan(NamedTuple):
         Where the entries of Q are kept.
     operations : float
         Operations of one factorisation, about.
+    solution : ConjugateGradients
+        How an iterative structure is solved; others do not need it.
     """
 
     structure: str
@@ -58,6 +61,7 @@ class GaussianPlan(NamedTuple):
     bandwidth: int
     storage: Storage
     operations: float
+    solution: ConjugateGradients = ConjugateGradients()
 
     @property
     def size(self) -> int:

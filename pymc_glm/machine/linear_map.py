@@ -93,7 +93,7 @@ class LinearMap(NamedTuple):
     @classmethod
     def from_matrix(cls, matrix: sp.spmatrix | np.ndarray) -> LinearMap:
         """A constant map from a dense or scipy.sparse matrix."""
-        csr = sp.csr_matrix(matrix, dtype=float)
+        csr = sp.csr_matrix(matrix, dtype=float, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         csr.sort_indices()
