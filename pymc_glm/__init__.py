@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         RecognitionError,
         SamplingError,
     )
+    from pymc_glm.gaussian import ConjugateGradients
     from pymc_glm.recognize import explain
     from pymc_glm.sampling import sample
     from pymc_glm.step_methods import MALA, GaussianLatentGibbs
@@ -45,6 +46,7 @@ __all__ = [
     "Advice",
     "Charbonnier",
     "Comparison",
+    "ConjugateGradients",
     "DirichletLaplace",
     "ExponentialPower",
     "GaussianLatentGibbs",
@@ -99,6 +101,7 @@ _HOMES = {
     "NormalInverseGaussian": "declare",
     "SymmetricStable": "declare",
     "VarianceGamma": "declare",
+    "ConjugateGradients": "gaussian",
     "explain": "recognize",
     "sample": "sampling",
 }

@@ -4,12 +4,13 @@ from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.marginal import log_marginal
-from pymc_glm.gaussian.plan import GaussianPlan, plan_gaussian
+from pymc_glm.gaussian.plan import STRUCTURES, GaussianPlan, plan_gaussian
 from pymc_glm.gaussian.propriety import check_proper
 from pymc_glm.gaussian.reference import GaussianReference, gaussian_reference
 from pymc_glm.gaussian.rows import Rows, response, transposed_product
 
 __all__ = [
+    "STRUCTURES",
     "ConjugateGradients",
     "GaussianPlan",
     "GaussianReference",

@@ -101,7 +101,7 @@ def factor_sparse(system, layout):
     begin += row_starts[fronts]
     place = layout[begin:]
     information = system[place.size :]
-    factor = np.zeros(layout[2])
+    factor = np.empty(layout[2])
     work = np.empty(layout[3])
     for s in range(fronts):
         width = first[s + 1] - first[s]
@@ -109,6 +109,7 @@ def factor_sparse(system, layout):
         size = width + below
         pivots = factor[panel[s] : panel[s + 1]]
         own = work[update_starts[s] : update_starts[s] + below * (below + 3) // 2]
+        pivots[:] = 0.0
         own[:] = 0.0
         for entry in range(entry_starts[s], entry_starts[s + 1]):
             factor[place[entry]] = system[entry]

@@ -13,21 +13,20 @@ from pymc.model.core import Model, modelcontext
 import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
-from pymc_glm.gaussian import GaussianPlan, plan_gaussian
+from pymc_glm.gaussian import ConjugateGradients, plan_gaussian
 from pymc_glm.machine import (
     AlternateBlock,
     BlockVariable,
     Factor,
-    Hyperparameter,
     LatentMachine,
     Refusal,
-    with_block,
     with_scales,
 )
 from pymc_glm.recognize.affine import NotAffineError
 from pymc_glm.recognize.alternates import find_alternates
 from pymc_glm.recognize.block import Block, find_block
 from pymc_glm.recognize.certify import certify
+from pymc_glm.recognize.choices import refuse_without_determinant, with_choices
 from pymc_glm.recognize.explicit import lift_latents
 from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import assign_roles
@@ -58,6 +57,7 @@ def explain(
     vars: Sequence | None = None,
     scales: str = "auto",
     block: str = "auto",
+    solver: str | ConjugateGradients = "auto",
 ) -> LatentMachine:
     """Say what is recognised in a model, how each variable is updated, and what is refused.
 
@@ -71,6 +71,8 @@ def explain(
         How scales move besides their update given the block, as in `pymc_glm.sample`.
     block : {"auto", "gibbs", "metropolis"}
         How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
+    solver : str or ConjugateGradients
+        How the Gaussian block is drawn, as in `pymc_glm.sample`.
 
     Returns
     -------
@@ -101,7 +103,7 @@ def explain(
             pm.Normal("y", X @ beta, sigma, observed=y)
             print(pymc_glm.explain())
     """
-    return with_scales(with_block(recognize(modelcontext(model), vars).machine, block), scales)
+    return with_choices(recognize(modelcontext(model), vars).machine, scales, block, solver)
 
 
 def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
@@ -132,7 +134,6 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
     plan = plan_gaussian([factor.linear_map for factor in factors])
-    _refuse_without_determinant(plan, roles.hyperparameters)
     machine = LatentMachine(
         block=layout,
         factors=factors,
@@ -143,21 +144,10 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
         plan=plan,
         alternates=alternates,
     )
+    refuse_without_determinant(machine)
     _refuse_bad_start(machine, view)
     machine, view = with_reference(machine, view)
     return Recognition(with_scales(machine, "auto"), view)
-
-
-def _refuse_without_determinant(plan: GaussianPlan, hypers: list[Hyperparameter]) -> None:
-    if plan.structure != "iterative":
-        return
-    for hyper in hypers:
-        if hyper.only_collapsed:
-            raise RecognitionError(
-                f"{hyper.rv_name!r} moves with the block of {plan.size} unknowns integrated out,"
-                " which takes a factorisation too large to make. Move it into a mixture"
-                " (pm.NormalMixture), or reduce the block."
-            )
 
 
 def _refuse_bad_start(machine: LatentMachine, view: ModelView) -> None:

@@ -20,7 +20,9 @@ from pymc.util import get_random_generator
 from xarray import DataTree
 
 from pymc_glm.exceptions import RecognitionError, SamplingError
-from pymc_glm.machine import LatentMachine, with_block, with_scales
+from pymc_glm.gaussian import ConjugateGradients
+from pymc_glm.machine import LatentMachine
+from pymc_glm.recognize.choices import with_choices
 from pymc_glm.recognize.recognize import Recognition, recognize
 from pymc_glm.sampling.chains import ChainRun, run_chains
 from pymc_glm.sampling.convergence import unconverged_message
@@ -46,6 +48,7 @@ def sample(
     *,
     scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
     block: Literal["auto", "gibbs", "metropolis"] = "auto",
+    solver: str | ConjugateGradients = "auto",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
     compute_convergence_checks: bool = True,
@@ -78,6 +81,12 @@ def sample(
         Gaussian without them, which mixes several times better per second; moves are accepted or
         refused so that the draws stay exact. ``"auto"`` does so where the block has at most 300
         unknowns and the Gaussian is close enough.
+    solver : str or ConjugateGradients
+        How the Gaussian block is drawn. ``"auto"`` takes the cheapest of ``"diagonal"``,
+        ``"chain"``, ``"banded"``, ``"arrow"``, ``"low rank"``, ``"sparse"``, ``"dense"`` and
+        ``"iterative"``; `pymc_glm.explain` says which and why. A name asks for one, and
+        `pymc_glm.ConjugateGradients` for an iterative one with a tolerance, exact at any tolerance
+        if it is corrected. Draws of one seed differ between solvers, their law does not.
     var_names : sequence of str, optional
         Variables to keep in the result.
     progressbar : bool or str
@@ -132,7 +141,7 @@ def sample(
     if not isinstance(random_seed, np.random.Generator):
         # Bad seeds are refused before anything is compiled.
         _generators(random_seed, chains)
-    prepared = prepare(modelcontext(model), scales, block)
+    prepared = prepare(modelcontext(model), scales, block, solver)
     tree = prepared.run(
         draws,
         tune,
@@ -228,6 +237,7 @@ def prepare(
     model: Model,
     scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
     block: Literal["auto", "gibbs", "metropolis"] = "auto",
+    solver: str | ConjugateGradients = "auto",
 ) -> PreparedChains:
     """Recognise a model, check it, and compile its chain.
 
@@ -238,6 +248,8 @@ def prepare(
     scales : {"auto", "collapsed", "interweave", "plain"}
         As in `sample`.
     block : {"auto", "gibbs", "metropolis"}
+        As in `sample`.
+    solver : str or ConjugateGradients
         As in `sample`.
 
     Returns
@@ -251,7 +263,7 @@ def prepare(
     """
     began = time.perf_counter()
     recognition = recognize(model)
-    machine = with_scales(with_block(recognition.machine, block), scales)
+    machine = with_choices(recognition.machine, scales, block, solver)
     recognition = recognition._replace(machine=machine)
     _refuse_guests(recognition.machine)
     starting_points = StartingPoints(recognition)

@@ -18,7 +18,8 @@ from rich.progress import TextColumn
 from rich.table import Column
 
 from pymc_glm.exceptions import InvalidDataError
-from pymc_glm.machine import with_block, with_scales
+from pymc_glm.gaussian import ConjugateGradients
+from pymc_glm.recognize.choices import with_choices
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling.posterior import value_draws
 from pymc_glm.sampling.start import StartingPoints
@@ -50,6 +51,8 @@ class GaussianLatentGibbs(BlockedStep):
         How scales move besides their update given the block, as in `pymc_glm.sample`.
     block : {"auto", "gibbs", "metropolis"}
         How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
+    solver : str or ConjugateGradients
+        How the Gaussian block is drawn, as in `pymc_glm.sample`.
     rng : numpy.random.Generator or seed, optional
         Replaced by PyMC when a chain starts.
     initial_point : dict, optional
@@ -122,6 +125,7 @@ class GaussianLatentGibbs(BlockedStep):
         model: Model | None = None,
         scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
         block: Literal["auto", "gibbs", "metropolis"] = "auto",
+        solver: str | ConjugateGradients = "auto",
         rng: np.random.Generator | int | None = None,
         initial_point: dict[str, np.ndarray] | None = None,
         compile_kwargs: dict | None = None,
@@ -129,7 +133,7 @@ class GaussianLatentGibbs(BlockedStep):
     ) -> None:
         model = modelcontext(model)
         recognition = recognize(model, vars)
-        self.machine = with_scales(with_block(recognition.machine, block), scales)
+        self.machine = with_choices(recognition.machine, scales, block, solver)
         StartingPoints(recognition)
         updated = [place.name for place in self.machine.block]
         updated += [hyper.name for hyper in self.machine.updated]
