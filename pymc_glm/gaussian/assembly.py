@@ -65,7 +65,7 @@ def assemble(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
         if plan.structure == "iterative" and is_far(one.linear_map):
             # Their part of Q is applied, not stored.
             _add_residuals(system, one)
-        elif _wants_gram(plan, one.linear_map):
+        elif _wants_gram(plan, one.stored_map):
             _add_dense(system, one)
         else:
             _add_listed(system, one)
@@ -135,7 +135,7 @@ def _wants_gram(plan: GaussianPlan, linear_map: LinearMap) -> bool:
 
 def _add_listed(system: _System, rows: Rows) -> None:
     """Add the rows of a sparse map: K' diag(w) K from the list of its products."""
-    linear_map, precision = rows.linear_map, rows.precision
+    linear_map, precision = rows.stored_map, rows.precision
     offset = constant_array(rows.offset)
     listed = products(system.plan, linear_map)
     if not linear_map.is_constant:
@@ -172,7 +172,7 @@ def _add_listed(system: _System, rows: Rows) -> None:
 
 def _add_dense(system: _System, rows: Rows) -> None:
     """Add the rows of a dense map to a dense Q: K' diag(w) K by BLAS, once where it is constant."""
-    linear_map, precision = rows.linear_map, rows.precision
+    linear_map, precision = rows.stored_map, rows.precision
     m, n = linear_map.shape
     numbers, offset = constant_array(precision), constant_array(rows.offset)
     shared = numbers is not None or precision.ndim == 0

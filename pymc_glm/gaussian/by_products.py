@@ -9,7 +9,7 @@ import numpy as np
 from pymc_glm.gaussian.costs import iterative_operations, iterative_time
 from pymc_glm.gaussian.edges import find_edges, is_far
 from pymc_glm.gaussian.structures import Structure, count_unknowns
-from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.machine import LinearMap, OperatorMap, stored
 
 __all__ = ["iterative_structure"]
 
@@ -34,14 +34,14 @@ def iterative_structure(maps: Sequence[LinearMap | OperatorMap]) -> Structure | 
             f"Rows with several of the {n} unknowns depend on other variables. "
             "structure='iterative' needs maps that are known before the first sweep."
         )
-    edges = find_edges([one for one in maps if not is_far(one)], n)
-    stored = sum(one.rows.size for one in far if isinstance(one, LinearMap))
+    edges = find_edges([stored(one) for one in maps if not is_far(one)], n)
+    listed = sum(one.rows.size for one in far if isinstance(one, LinearMap))
     applied = sum(sum(one.shape) for one in far if isinstance(one, OperatorMap))
-    time = iterative_time(n, edges.low.size, bool(edges.offsets.size), stored, applied)
-    operations = iterative_operations(n, edges.low.size, stored, applied)
+    time = iterative_time(n, edges.low.size, bool(edges.offsets.size), listed, applied)
+    operations = iterative_operations(n, edges.low.size, listed, applied)
     joined = f"{edges.low.size} differences" if edges.low.size else "no differences"
     names = sorted({one.structure() for one in far if isinstance(one, OperatorMap)})
-    names += [f"rows with {stored} entries"] if stored else []
+    names += [f"rows with {listed} entries"] if listed else []
     through = f" and through {', '.join(names)}" if names else ""
     words = (
         f"{count_unknowns(n)} that interact in {joined}{through}, perturbed and solved by "

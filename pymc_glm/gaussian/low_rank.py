@@ -68,8 +68,8 @@ def low_rank_arguments(plan: GaussianPlan, rows: Sequence[Rows]) -> tuple[Tensor
     ValueError
         If no row has several entries, or such rows depend on variables.
     """
-    single = [row for row in rows if has_single_entries(row.linear_map)]
-    dense = [row for row in rows if not has_single_entries(row.linear_map)]
+    single = [row for row in rows if has_single_entries(row.stored_map)]
+    dense = [row for row in rows if not has_single_entries(row.stored_map)]
     symbolic = sum(not row.linear_map.is_constant for row in dense)
     if symbolic or not dense:
         raise ValueError(
@@ -84,7 +84,7 @@ def low_rank_arguments(plan: GaussianPlan, rows: Sequence[Rows]) -> tuple[Tensor
     diagonal, information = system[: plan.size], system[plan.size :]
     weighted = [_weighted(row) for row in dense]
     joined = weighted[0] if len(weighted) == 1 else pt.concatenate(weighted, axis=1)
-    matrix = np.concatenate([row.linear_map.matrix().toarray() for row in dense])
+    matrix = np.concatenate([row.stored_map.matrix().toarray() for row in dense])
     flat, shape = pt.constant(matrix.ravel()), pt.constant(np.array(matrix.shape, dtype=np.int64))
     product = cast(TensorVariable, _gram(flat, shape, diagonal, joined[0]))
     return product, flat, shape, diagonal, information, joined, by_diagonal, by_weight

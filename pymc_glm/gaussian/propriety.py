@@ -65,8 +65,11 @@ def check_proper(
         check_proper(weights, [("level", slice(0, 3))])  # without the anchor: an error
     """
     n = maps_values[0][0].shape[1]
-    stored = [one for one in maps_values if isinstance(one[0], LinearMap)]
-    parts = [_informative_rows(*one, names=names) for one in stored]
+    parts = [
+        _informative_rows(one, values, weights, names)
+        for one, values, weights in maps_values
+        if isinstance(one, LinearMap)
+    ]
     matrix = sp.vstack([sp.csr_matrix((0, n)), *parts], format="csr")
     open_columns = _not_determined(matrix)
     if open_columns.size == 0:

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.constants import constant_array
-from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.machine import LinearMap, OperatorMap, stored
 from pymc_glm.operators import AbstractOperator
 from pymc_glm.operators.program import program
 from pymc_glm.ops import KernelOp
@@ -54,6 +54,11 @@ class Rows(NamedTuple):
     precision: TensorVariable
     information: TensorVariable | None
     multiple: TensorVariable | None = None
+
+    @property
+    def stored_map(self) -> LinearMap:
+        """K by its entries; a TypeError where it has none."""
+        return stored(self.linear_map)
 
     def multiplied(self) -> Rows:
         """The same rows, with the multiple in their precision."""

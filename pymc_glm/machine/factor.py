@@ -10,7 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families.base import AbstractFamily
 from pymc_glm.machine.linear_map import LinearMap
-from pymc_glm.machine.operator_map import OperatorMap
+from pymc_glm.machine.operator_map import OperatorMap, stored
 
 __all__ = ["BlockVariable", "Factor"]
 
@@ -88,6 +88,11 @@ class Factor(NamedTuple):
     def size(self) -> int:
         """Number of rows."""
         return self.linear_map.shape[0]
+
+    @property
+    def stored_map(self) -> LinearMap:
+        """K by its entries; a TypeError where it has none."""
+        return stored(self.linear_map)
 
     @property
     def responses(self) -> int:

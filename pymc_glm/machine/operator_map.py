@@ -8,9 +8,10 @@ import numpy as np
 
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.operators import AbstractOperator, Reshaped, Select
 
-__all__ = ["OperatorMap"]
+__all__ = ["OperatorMap", "stored"]
 
 
 class OperatorMap(NamedTuple):
@@ -59,3 +60,19 @@ class OperatorMap(NamedTuple):
     def structure(self) -> str:
         """The operator, in words."""
         return self.operator.name
+
+
+def stored(linear_map: LinearMap | OperatorMap) -> LinearMap:
+    """The map by its entries.
+
+    Raises
+    ------
+    TypeError
+        If it is known by its products only.
+    """
+    if isinstance(linear_map, OperatorMap):
+        raise TypeError(
+            f"The entries of {linear_map.structure()} are needed here, and it is known by its "
+            "products only. Ask for solver='iterative'."
+        )
+    return linear_map

@@ -109,7 +109,7 @@ def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
 
 def _assembly(machine: LatentMachine, hyper: Hyperparameter) -> float:
     """Operations that multiply out the maps that depend on other variables, at each step."""
-    maps = [machine.factors[index].linear_map for index in hyper.factors]
+    maps = [machine.factors[index].stored_map for index in hyper.factors]
     per_row = [np.bincount(one.rows).astype(float) for one in maps if not one.is_constant]
     return sum(float(np.sum(count * count)) for count in per_row)
 

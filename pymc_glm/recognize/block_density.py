@@ -52,7 +52,7 @@ class BlockDensity:
         self.machine, self.smooth = machine, smooth
         graphs = []
         for factor in machine.factors:
-            graphs += [factor.linear_map.symbolic_values(), pt.as_tensor(factor.offset)]
+            graphs += [factor.stored_map.symbolic_values(), pt.as_tensor(factor.offset)]
             graphs += [pt.as_tensor(factor.parameters[name]) for name in factor.family.parameters]
         self._evaluate = Evaluator(graphs, [variable.value for variable in view.variables])
         self._rowwise = [_rowwise(machine.factors[index]) for index in smooth]
@@ -90,7 +90,7 @@ class BlockDensity:
         values = iter(self._evaluate(point))
         found = []
         for factor in self.machine.factors:
-            matrix = factor.linear_map.matrix(next(values)).toarray()
+            matrix = factor.stored_map.matrix(next(values)).toarray()
             offset = np.broadcast_to(next(values), (factor.size,))
             parameters = {name: next(values) for name in factor.family.parameters}
             found.append(_Numbers(matrix, offset, parameters))

@@ -83,7 +83,7 @@ def _split(
 
 def _with_rows(factor: Factor, kept: np.ndarray) -> Factor:
     """Some rows of a factor."""
-    linear_map = factor.linear_map
+    linear_map = factor.stored_map
     entries = kept[linear_map.rows]
     renumbered = np.cumsum(kept) - 1
     part = linear_map._replace(
@@ -124,8 +124,8 @@ def _stacked(factors: list[Factor], n: int) -> np.ndarray:
     for factor in factors:
         values = None
         if not factor.linear_map.is_constant:
-            values = rng.normal(size=factor.linear_map.rows.size)
-        blocks.append(factor.linear_map.matrix(values).toarray())
+            values = rng.normal(size=factor.stored_map.rows.size)
+        blocks.append(factor.stored_map.matrix(values).toarray())
     return np.concatenate(blocks)
 
 

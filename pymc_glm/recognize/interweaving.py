@@ -76,7 +76,7 @@ def find_interweaving(
 
 def _right_inverse(scaled: list[Factor], layout: list[BlockVariable]) -> sp.csr_matrix | None:
     """R with K R = I, acting on the scaled variables' own entries."""
-    stacked = sp.vstack([factor.linear_map.matrix() for factor in scaled]).tocsr()
+    stacked = sp.vstack([factor.stored_map.matrix() for factor in scaled]).tocsr()
     columns = _own_columns(scaled, layout)
     if columns.size == 0:
         return None

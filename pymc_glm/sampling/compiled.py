@@ -8,7 +8,7 @@ import time
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pymc as pm
@@ -24,7 +24,7 @@ from pymc_glm.gaussian import ConjugateGradients
 from pymc_glm.machine import LatentMachine
 from pymc_glm.recognize.choices import with_choices
 from pymc_glm.recognize.recognize import Recognition, recognize
-from pymc_glm.sampling.chains import ChainRun, run_chains
+from pymc_glm.sampling.chains import run_chains
 from pymc_glm.sampling.convergence import unconverged_message
 from pymc_glm.sampling.mixtures import mixture_probabilities
 from pymc_glm.sampling.posterior import to_datatree, value_draws
@@ -137,10 +137,10 @@ def sample(
             idata = pymc_glm.sample(random_seed=1)
     """
     cores = min(chains, os.cpu_count() or 1) if cores is None else cores
-    _check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
+    check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
     if not isinstance(random_seed, np.random.Generator):
         # Bad seeds are refused before anything is compiled.
-        _generators(random_seed, chains)
+        generators(random_seed, chains)
     prepared = prepare(modelcontext(model), scales, block, solver)
     tree = prepared.run(
         draws,
@@ -214,14 +214,20 @@ class PreparedChains(NamedTuple):
         if random_seed is None:
             # Drawn here so that the result records it.
             random_seed = int(np.random.default_rng().integers(2**32))
-        rngs = _generators(random_seed, chains)
+        rngs = generators(random_seed, chains)
         starts = [self.starting_points.draw(rng) for rng in rngs]
         progress = ChainProgress(chains, draws, tune, progressbar)
         run = run_chains(self.chain, starts, rngs, self.constants, draws, tune, cores, progress)
         if run.interruption is not None and run.done == 0:
-            raise _without_draws(run.interruption)
+            raise without_draws(run.interruption)
         values = value_draws(self.recognition.machine, run.states)
-        attributes = _attributes(run, random_seed, self.compile_seconds, tune)
+        attributes = run_attributes(
+            (run.tuning_seconds, run.sampling_seconds),
+            random_seed,
+            self.compile_seconds,
+            tune,
+            run.interruption,
+        )
         stats = {"sweep_time": run.sweep_seconds}
         tree = to_datatree(self.model, values, stats, attributes, var_names)
         probabilities = mixture_probabilities(self.model, self.recognition, values, var_names)
@@ -230,7 +236,9 @@ class PreparedChains(NamedTuple):
         message = unconverged_message(self.recognition.machine, values) if warn else None
         if message is not None:
             _log.warning(message)
-        return tree if run.interruption is None else _ended_early(run, tree)
+        if run.interruption is None:
+            return tree
+        return ended_early(run.interruption, f"the {run.done} draws made in every chain", tree)
 
 
 def prepare(
@@ -278,7 +286,8 @@ def prepare(
     return PreparedChains(model, recognition, starting_points, chain, compiled.constants, seconds)
 
 
-def _check_counts(**counts: int) -> None:
+def check_counts(**counts: int) -> None:
+    """Refuse numbers of draws, chains or cores that make no sense."""
     for name, value in counts.items():
         least = 0 if name == "tune" else 1
         if not isinstance(value, int | np.integer) or value < least:
@@ -295,9 +304,10 @@ def _refuse_guests(machine: LatentMachine) -> None:
     )
 
 
-def _generators(
+def generators(
     random_seed: int | Sequence[int] | np.random.Generator | None, chains: int
 ) -> list[np.random.Generator]:
+    """One generator for each chain."""
     if isinstance(random_seed, Sequence | np.ndarray):
         if len(random_seed) != chains:
             raise ValueError(
@@ -308,38 +318,40 @@ def _generators(
     return get_random_generator(random_seed).spawn(chains)
 
 
-def _attributes(
-    run: ChainRun, random_seed: object, compile_seconds: float, tune: int
+def run_attributes(
+    seconds: tuple[float, float],
+    random_seed: object,
+    compile_seconds: float,
+    tune: int,
+    interruption: BaseException | None,
 ) -> dict[str, object]:
+    """What a result says of the run it is from; seconds are those of tuning and of sampling."""
     return {
-        "sampling_time": run.sampling_seconds,
-        "tuning_time": run.tuning_seconds,
+        "sampling_time": seconds[1],
+        "tuning_time": seconds[0],
         "compile_time": compile_seconds,
         "tuning_steps": tune,
         "random_seed": repr(random_seed),
         "sampler": f"pymc_glm {__version__}",
         "pymc_version": pm.__version__,
         "created_at": datetime.now(UTC).isoformat(),
-        "interrupted": int(run.interruption is not None),
+        "interrupted": int(interruption is not None),
     }
 
 
-def _ended_early(run: ChainRun, tree: DataTree) -> DataTree:
-    """Return the draws of an interrupted run; raise with them where a sweep failed."""
-    if isinstance(run.interruption, KeyboardInterrupt):
-        _log.warning(
-            "Sampling was interrupted. Returning the %d draws made in every chain.", run.done
-        )
+def ended_early(interruption: BaseException, made: str, tree: DataTree) -> DataTree:
+    """Return what an interrupted run made; raise with it where a sweep failed."""
+    if isinstance(interruption, KeyboardInterrupt):
+        _log.warning("Sampling was interrupted. Returning %s.", made)
         return tree
-    error = cast(BaseException, run.interruption)
     raise SamplingError(
-        f"A sweep failed after {run.done} draws in every chain: {_sentence(error)} The draws"
-        " made until then are in this error's `partial`.",
+        f"A sweep failed after {made}: {_sentence(interruption)} They are in this error's"
+        " `partial`.",
         partial=tree,
-    ) from run.interruption
+    ) from interruption
 
 
-def _without_draws(interruption: BaseException) -> BaseException:
+def without_draws(interruption: BaseException) -> BaseException:
     """What to raise when a run ended before every chain had a draw."""
     if isinstance(interruption, KeyboardInterrupt):
         return interruption

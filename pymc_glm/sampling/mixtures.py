@@ -50,7 +50,7 @@ class _MixturePrior(NamedTuple):
     @property
     def entries(self) -> np.ndarray:
         """Entry of the flat variable that each response belongs to."""
-        return self.factor.linear_map.columns - self.variable.start
+        return self.factor.stored_map.columns - self.variable.start
 
 
 def mixture_probabilities(
@@ -159,7 +159,7 @@ def _probabilities(prior: _MixturePrior, value: TensorVariable) -> TensorVariabl
     factor, variable = prior
     unknown = value if variable.multiple is None else value * variable.multiple
     response = (
-        factor.linear_map.symbolic_values() * unknown.flatten()[prior.entries] + factor.offset
+        factor.stored_map.symbolic_values() * unknown.flatten()[prior.entries] + factor.offset
     )
     weights, means, scales = (
         pt.as_tensor(factor.parameters[name]) for name in ("weights", "means", "scales")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pymc as pm
@@ -14,12 +16,14 @@ from pymc.backends.arviz import (
     find_observations,
 )
 from pymc.model.core import Model
-from xarray import DataTree
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.variable import TensorVariable
+from xarray import Dataset, DataTree
 
 from pymc_glm.machine import LatentMachine
 from pymc_glm.sampling.batches import BatchedGraphs
 
-__all__ = ["to_datatree", "value_draws"]
+__all__ = ["UserScale", "data_groups", "labels_of", "to_datatree", "value_draws"]
 
 
 def value_draws(machine: LatentMachine, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -84,48 +88,89 @@ def to_datatree(
         for variable in model.unobserved_RVs
         if var_names is None or variable.name in var_names
     ]
-    coords, dims = coords_and_dims_for_inferencedata(model)
-    posterior = _untransform(model, values, wanted)
-    labels = {"inference_library": pm, "coords": coords, "dims": dims}
+    values = UserScale(model, wanted)(values)
+    labels = labels_of(model)
     groups = {
-        "posterior": dict_to_dataset(posterior, attrs=attributes, **labels),
+        "posterior": dict_to_dataset(values, attrs=attributes, **labels),
         "sample_stats": dict_to_dataset(sample_stats, inference_library=pm),
     }
-    data = {"observed_data": find_observations(model), "constant_data": find_constants(model)}
-    groups |= {
-        name: dict_to_dataset(arrays, sample_dims=[], **labels)
-        for name, arrays in data.items()
-        if arrays
-    }
+    groups |= data_groups(model)
     return DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
 
 
-def _untransform(model: Model, values: dict[str, np.ndarray], wanted: list) -> dict:
-    """Free variables on the user's scale, and deterministics."""
-    by_variable = {rv: model.rvs_to_values[rv].name for rv in model.free_RVs}
-    result: dict[str, np.ndarray] = {}
-    computed = []
-    for variable in wanted:
-        name = by_variable.get(variable)
-        if name is not None and model.rvs_to_transforms[variable] is None:
-            result[variable.name] = values[name]
-        else:
-            computed.append(variable)
-    if computed:
-        result |= _compute(model, values, computed)
-    return {variable.name: result[variable.name] for variable in wanted}
+def labels_of(model: Model) -> dict:
+    """Coords and dims of a model, as ArviZ takes them."""
+    coords, dims = coords_and_dims_for_inferencedata(model)
+    return {"inference_library": pm, "coords": coords, "dims": dims}
 
 
-def _compute(model: Model, values: dict[str, np.ndarray], computed: list) -> dict:
-    inputs = [model.rvs_to_values[rv] for rv in model.free_RVs]
-    evaluate = BatchedGraphs(model.replace_rvs_by_values(computed), inputs)
-    chains, draws = values[inputs[0].name].shape[:2]
-    flat = {
-        value.name: values[value.name].reshape((chains * draws, *values[value.name].shape[2:]))
-        for value in inputs
-    }
-    joined = [np.concatenate(parts) for parts in zip(*evaluate(flat), strict=True)]
+def data_groups(model: Model) -> dict[str, Dataset]:
+    """Groups ``observed_data`` and ``constant_data`` of a model that has such data."""
+    data = {"observed_data": find_observations(model), "constant_data": find_constants(model)}
     return {
-        variable.name: array.reshape((chains, draws, *array.shape[1:]))
-        for variable, array in zip(computed, joined, strict=True)
+        name: dict_to_dataset(arrays, sample_dims=[], **labels_of(model))
+        for name, arrays in data.items()
+        if arrays
     }
+
+
+class UserScale:
+    """Free variables on the user's scale, and deterministics, computed from value variables.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The user's model.
+    wanted : sequence of TensorVariable
+        Free variables and deterministics of the model, in the order of the result.
+    """
+
+    def __init__(self, model: Model, wanted: Sequence[TensorVariable]) -> None:
+        by_variable = {rv: model.rvs_to_values[rv].name for rv in model.free_RVs}
+        self._names = [variable.name for variable in wanted]
+        self._plain = {
+            variable.name: by_variable[variable]
+            for variable in wanted
+            if variable in by_variable and model.rvs_to_transforms[variable] is None
+        }
+        computed = [variable for variable in wanted if variable.name not in self._plain]
+        self._computed = [variable.name for variable in computed]
+        self._ndim = {
+            value.name: value.type.ndim for value in map(model.rvs_to_values.get, model.free_RVs)
+        }
+        if computed:
+            graphs = model.replace_rvs_by_values(computed)
+            mentioned = set(ancestors(graphs))
+            values = [model.rvs_to_values[rv] for rv in model.free_RVs]
+            # One at least, to tell how many draws there are.
+            inputs = [value for value in values if value in mentioned] or values[:1]
+            self._evaluate = BatchedGraphs(graphs, inputs)
+
+    def __call__(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute the variables at draws.
+
+        Parameters
+        ----------
+        values : mapping of str to ndarray
+            Value variable name to draws, with the same leading axes.
+
+        Returns
+        -------
+        draws : dict of str to ndarray
+            Variable name to draws, with these leading axes.
+        """
+        result = {name: values[value] for name, value in self._plain.items()}
+        if self._computed:
+            some = next(iter(self._ndim))
+            leading = values[some].shape[: values[some].ndim - self._ndim[some]]
+            total = math.prod(leading)
+            flat = {
+                name: values[name].reshape((total, *values[name].shape[len(leading) :]))
+                for name in self._ndim
+            }
+            joined = [np.concatenate(parts) for parts in zip(*self._evaluate(flat), strict=True)]
+            result |= {
+                name: array.reshape((*leading, *array.shape[1:]))
+                for name, array in zip(self._computed, joined, strict=True)
+            }
+        return {name: result[name] for name in self._names}

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
 from pymc.progress_bar import ProgressBarManager, ProgressBarOptions
+from rich.progress import ProgressColumn, TextColumn
+from rich.table import Column
 from rich.theme import Theme
 
-__all__ = ["ChainProgress"]
+__all__ = ["ChainProgress", "StreamProgress"]
 
 
 class ChainProgress(ProgressBarManager):
@@ -39,9 +47,22 @@ class ChainProgress(ProgressBarManager):
         self._seconds = [0.0] * bars
         self._backend = self._create_backend(
             total=self._total,
-            progress_columns=[],
-            progress_stats={"draw": [0] * chains, "marker_pos": [self._tune] * chains},
+            progress_columns=self._columns(),
+            progress_stats=self._stats(chains)
+            | {"draw": [0] * chains, "marker_pos": [self._tune] * chains},
         )
+
+    def _columns(self) -> list[ProgressColumn]:
+        """Further columns of the bars."""
+        return []
+
+    def _stats(self, chains: int) -> dict[str, list]:
+        """What these columns show at first."""
+        return {}
+
+    def _latest(self) -> dict[str, object]:
+        """What they show now."""
+        return {}
 
     def update(self, chain: int, sweeps: int, seconds: float) -> None:
         """Move a chain's bar by the sweeps it made in some seconds."""
@@ -60,7 +81,65 @@ class ChainProgress(ProgressBarManager):
             task_id=bar,
             advance=sweeps,
             failing=False,
-            stats=stats,
+            stats=stats | self._latest(),
             is_last=done == self._total,
             total=self._total,
         )
+
+
+class StreamProgress(ChainProgress):
+    """Bars with the largest R-hat among all entries, looked up now and then.
+
+    Parameters
+    ----------
+    worst_rhat : callable
+        Computes it, NaN where it is not defined yet.
+    chains, draws, tune, progressbar, theme
+        As in `ChainProgress`.
+    done : sequence of int, optional
+        Sweeps that each chain has made already.
+    """
+
+    # Share of the time that may go into looking it up.
+    SHARE = 0.02
+    LEAST_SECONDS = 1.0
+
+    def __init__(
+        self,
+        worst_rhat: Callable[[], float],
+        chains: int,
+        draws: int,
+        tune: int,
+        progressbar: bool | ProgressBarOptions = True,
+        theme: Theme | str | None = None,
+        done: Sequence[int] = (),
+    ) -> None:
+        super().__init__(chains, draws, tune, progressbar, theme)
+        self._worst_rhat = worst_rhat
+        self._shown = "-"
+        self._next = 0.0
+        self._before = done
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        for chain, sweeps in enumerate(self._before):
+            if sweeps:
+                self.update(chain, sweeps, 0.0)
+        return self
+
+    def _columns(self) -> list[ProgressColumn]:
+        return [
+            TextColumn("{task.fields[worst_rhat]}", table_column=Column("Worst R-hat", ratio=1))
+        ]
+
+    def _stats(self, chains: int) -> dict[str, list]:
+        return {"worst_rhat": ["-"] * chains}
+
+    def _latest(self) -> dict[str, object]:
+        began = time.perf_counter()
+        if began >= self._next:
+            worst = self._worst_rhat()
+            self._shown = "-" if math.isnan(worst) else f"{worst:.3f}"
+            ended = time.perf_counter()
+            self._next = ended + max(self.LEAST_SECONDS, (ended - began) / self.SHARE)
+        return {"worst_rhat": self._shown}

@@ -13,7 +13,7 @@ from pytensor.tensor.variable import TensorVariable
 from scipy.sparse.linalg import splu
 
 from pymc_glm.gaussian import check_proper
-from pymc_glm.machine import Factor, LinearMap
+from pymc_glm.machine import Factor, LinearMap, stored
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.recognize import Recognition
 from pymc_glm.sampling.first_block import NumericRows, draw_by_products
@@ -129,7 +129,7 @@ class StartingPoints:
         rows = self._rows(point)
         if self.machine.plan.structure == "iterative":
             return draw_by_products(rng, rows)
-        matrix = sp.vstack([row.linear_map.matrix(row.values) for row in rows]).tocsr()
+        matrix = sp.vstack([stored(row.linear_map).matrix(row.values) for row in rows]).tocsr()
         precision = np.concatenate([row.precision for row in rows])
         target = np.concatenate([row.location - row.offset for row in rows])
         noise = rng.standard_normal(precision.size)

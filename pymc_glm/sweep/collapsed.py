@@ -255,7 +255,7 @@ def _measured_from(reference: np.ndarray, row: Rows) -> Rows:
         return row
     linear_map, offset = row.linear_map, row.offset
     if linear_map.is_constant and isinstance(offset, np.ndarray):
-        return row._replace(offset=offset + linear_map.matrix() @ reference)
+        return row._replace(offset=offset + row.stored_map.matrix() @ reference)
     moved = response(linear_map, pt.constant(reference), offset)
     return row._replace(offset=moved)
 

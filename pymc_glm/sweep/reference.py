@@ -43,7 +43,7 @@ def reference_point(factors: Sequence[Factor]) -> np.ndarray:
     targets = [np.broadcast_to(-np.asarray(f.offset, dtype=float), (f.size,)) for f in constant]
     if not any(target.any() for target in targets):
         return np.zeros(n)
-    matrix = sp.vstack([factor.linear_map.matrix() for factor in constant]).tocsr()
+    matrix = sp.vstack([factor.stored_map.matrix() for factor in constant]).tocsr()
     target = np.concatenate(targets)
     if n <= LARGEST_DENSE and matrix.shape[0] <= 10 * LARGEST_DENSE:
         return np.linalg.lstsq(matrix.toarray(), target, rcond=None)[0]

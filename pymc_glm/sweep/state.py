@@ -11,7 +11,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import response
-from pymc_glm.machine import Factor
+from pymc_glm.machine import Factor, OperatorMap
 
 __all__ = ["SweepState"]
 
@@ -77,7 +77,7 @@ class SweepState:
     def linear_map(self, factor: Factor, changed=None):
         """The factor's map at current, or changed, values."""
         linear_map = factor.linear_map
-        if linear_map.is_constant:
+        if isinstance(linear_map, OperatorMap) or linear_map.is_constant:
             return linear_map
         return linear_map._replace(values=self.substituted(linear_map.values, changed or {}))
 

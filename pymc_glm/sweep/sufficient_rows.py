@@ -39,7 +39,7 @@ def sufficient_rows(factor: Factor) -> Factor:
     """
     if not _is_reducible(factor):
         return factor
-    matrix = factor.linear_map.matrix()
+    matrix = factor.stored_map.matrix()
     offset = np.broadcast_to(np.asarray(factor.offset, dtype=float), (factor.size,))
     used = np.flatnonzero(np.diff(matrix.tocsc().indptr))
     is_dense = matrix.nnz > DENSE_SHARE * factor.size * used.size
