@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from pymc_glm.gaussian import ConjugateGradients
     from pymc_glm.recognize import explain
-    from pymc_glm.sampling import sample
+    from pymc_glm.sampling import sample, stream
     from pymc_glm.step_methods import MALA, GaussianLatentGibbs
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "explain",
     "hinge",
     "sample",
+    "stream",
 ]
 
 _HOMES = {
@@ -104,6 +105,7 @@ _HOMES = {
     "ConjugateGradients": "gaussian",
     "explain": "recognize",
     "sample": "sampling",
+    "stream": "sampling",
 }
 
 
