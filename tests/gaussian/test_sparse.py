@@ -113,6 +113,34 @@ def test_column_counts(name):
     assert not column_counts(starts, columns, parent, counts.sum() - 1)[1] or counts.sum() == n
 
 
+@pytest.mark.parametrize("name", PATTERNS)
+def test_minimum_degree(name):
+    """Every unknown once, and fewer entries than in a random order; too many are noticed."""
+    from pymc_glm.gaussian.ordering_kernels import minimum_degree
+
+    n = PATTERNS[name].shape[1]
+    pattern = sp.csr_matrix(PATTERNS[name].T @ PATTERNS[name] + sp.identity(n))
+    graph = sp.csr_matrix(sp.triu(pattern, 1) + sp.tril(pattern, -1))
+    starts, columns = graph.indptr.astype(np.int64), graph.indices.astype(np.int64)
+    order, is_possible = minimum_degree(starts, columns, n * n, n)
+    assert is_possible and sorted(order) == list(range(n))
+    entries = filled(pattern, np.argsort(order)).sum()
+    shuffled = filled(pattern, np.random.default_rng(13).permutation(n)).sum()
+    assert entries <= shuffled and (entries < shuffled or name in ("no interactions", "all"))
+    assert minimum_degree(starts, columns, entries, n)[1]
+    assert not minimum_degree(starts, columns, entries // 2, n)[1]
+
+
+def test_hubs_come_last():
+    """An unknown that interacts with all is set aside, whatever its degree becomes."""
+    from pymc_glm.gaussian.ordering_kernels import minimum_degree
+
+    star = sp.csr_matrix(PATTERNS["star"].T @ PATTERNS["star"])
+    graph = sp.csr_matrix(sp.triu(star, 1) + sp.tril(star, -1))
+    arrays = (graph.indptr.astype(np.int64), graph.indices.astype(np.int64))
+    assert minimum_degree(*arrays, 10_000, 16)[0][-1] == 40
+
+
 def exact_solution(matrix, weights, diagonal, h):
     """Solve in rational arithmetic, by Gauss-Jordan elimination."""
     k = [[Fraction(float(value)) for value in row] for row in matrix.toarray()]
