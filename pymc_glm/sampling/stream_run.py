@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pymc as pm
 
-from pymc.backends.arviz import dict_to_dataset
 from pymc.model.core import Model
 from pymc.progress_bar import ProgressBarOptions
 from pytensor.tensor.variable import TensorVariable
@@ -173,8 +171,9 @@ def run_stream(
     rows = min(worker.done for worker in begun)
     numbers = [worker.index for worker in begun]
     stats = np.stack([worker.sweep_seconds[:rows] for worker in begun])
-    groups["sample_stats"] = dict_to_dataset(
-        {"sweep_time": stats}, inference_library=pm, coords={"chain": numbers}
+    groups["sample_stats"] = Dataset(
+        {"sweep_time": (("chain", "draw"), stats)},
+        coords={"chain": numbers, "draw": np.arange(rows)},
     )
     if store is not None:
         store.finish(groups)
