@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted((ROOT / "pymc_glm").rglob("*.py"))
 # Examples that take more than a few seconds; they run with -m slow.
 LONG = re.compile(
-    r"pm\.sample\(|\b(compare|advise|main)\(|run_demo\(|Comparison\(|pymc_glm\.sample\("
+    r"pm\.sample\(|\b(compare|advise|main)\(|run_demo\(|Comparison\(|pymc_glm\.(sample|stream)\("
 )
 # One that samples runs by default.
 ALWAYS = {"README.md"}

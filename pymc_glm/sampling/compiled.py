@@ -238,7 +238,7 @@ class PreparedChains(NamedTuple):
             _log.warning(message)
         if run.interruption is None:
             return tree
-        return ended_early(run.interruption, f"the {run.done} draws made in every chain", tree)
+        return ended_early(run.interruption, f"{run.done} draws in every chain", tree)
 
 
 def prepare(
@@ -342,11 +342,11 @@ def run_attributes(
 def ended_early(interruption: BaseException, made: str, tree: DataTree) -> DataTree:
     """Return what an interrupted run made; raise with it where a sweep failed."""
     if isinstance(interruption, KeyboardInterrupt):
-        _log.warning("Sampling was interrupted. Returning %s.", made)
+        _log.warning("Sampling was interrupted after %s. The result is that of these draws.", made)
         return tree
     raise SamplingError(
-        f"A sweep failed after {made}: {_sentence(interruption)} They are in this error's"
-        " `partial`.",
+        f"A sweep failed after {made}: {_sentence(interruption)} The result of these draws"
+        " is in this error's `partial`.",
         partial=tree,
     ) from interruption
 

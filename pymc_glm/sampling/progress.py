@@ -137,7 +137,7 @@ class StreamProgress(ChainProgress):
 
     def _latest(self) -> dict[str, object]:
         began = time.perf_counter()
-        if began >= self._next:
+        if self.full_stats and began >= self._next:
             worst = self._worst_rhat()
             self._shown = "-" if math.isnan(worst) else f"{worst:.3f}"
             ended = time.perf_counter()

@@ -190,8 +190,8 @@ def run_stream(
         _log.warning(message)
     if interruption is None:
         return tree
-    made = ", ".join(str(worker.done) for worker in workers)
-    return ended_early(interruption, f"summaries of {made} draws of the chains", tree)
+    made = " + ".join(str(worker.done) for worker in workers)
+    return ended_early(interruption, f"{made} draws of the chains", tree)
 
 
 def memory_bound(
