@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scipy.special import expit, logit
+
 from pymc_glm.sampling.accumulator_kernels import (
     FIRST,
     MOMENT_ROWS,
@@ -27,8 +29,10 @@ __all__ = ["STATISTICS", "Accumulators", "summarise", "worst_rhat"]
 
 # Rows of a summary before the quantiles.
 STATISTICS = ("mean", "sd", "mcse_mean", "ess_mean", "r_hat")
-# Widest gap between levels of the histogram's edges.
-GAP = 0.1
+# Widest gap between levels of the histogram's edges, on the logit scale.
+GAP = 0.75
+# Edges beside a quantile are at most so far from it.
+NEAR = 0.1
 # Entries that are put together at once.
 BLOCK = 8192
 
@@ -98,8 +102,8 @@ class Accumulators:
 def edge_levels(quantiles: Sequence[float]) -> np.ndarray:
     """Levels of the edges of the histograms, increasing.
 
-    Those of the quantiles themselves, close to each of them, in both tails, and evenly in between.
-    At least as many as the histogram needs to hold the first draws.
+    Those of the quantiles themselves, close to each of them, in both tails, and evenly in between
+    on the logit scale. At least as many as the histogram needs to hold the first draws.
 
     Parameters
     ----------
@@ -114,16 +118,16 @@ def edge_levels(quantiles: Sequence[float]) -> np.ndarray:
     levels = {lowest * share for share in (0.125, 0.25, 0.5)}
     levels |= {1.0 - (1.0 - highest) * share for share in (0.125, 0.25, 0.5)}
     for probability in quantiles:
-        near = 0.25 * min(probability, 1.0 - probability)
-        levels |= {probability - near, probability, probability + near}
-    ordered = sorted(levels)
+        width = min(probability, 1.0 - probability, NEAR)
+        levels |= {probability + share * width for share in (-0.75, -0.25, 0.0, 0.25, 0.75)}
+    ordered = sorted({round(level, 12) for level in levels})
     gap = GAP
     while True:
         filled = [
             np.linspace(low, high, math.ceil((high - low) / gap), endpoint=False)
-            for low, high in itertools.pairwise(ordered)
+            for low, high in itertools.pairwise(logit(ordered))
         ]
-        result = np.concatenate([*filled, ordered[-1:]])
+        result = expit(np.concatenate([*filled, logit(ordered[-1:])]))
         if result.size + 1 >= FIRST:
             return result
         gap *= 0.5
