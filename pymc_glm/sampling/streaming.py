@@ -122,9 +122,9 @@ def stream(
     of 1000 draws the share of draws below it was off by (root mean square) 0.001 to 0.003 for
     independent draws, by 0.002 to 0.010 for autoregressions with coefficient 0.95, and by 0.013
     for those under tails like sinh(1.5 z). Relative to the Monte Carlo error of the 5% and 95%
-    quantiles this was 0.1 to 1.0, and 1.7 under such tails. P-squared, averaged over chains, was off
-    by up to 0.009 and 0.023 there. In a gap between two modes, where any number is a median, the
-    result lies somewhere in it. Quantiles of whole numbers are rounded.
+    quantiles this was 0.1 to 1.0, and 1.7 under such tails. P-squared, averaged over chains, was
+    off by up to 0.009 and 0.023 there. In a gap between two modes, where any number is a median,
+    the result lies somewhere in it. Quantiles of whole numbers are rounded.
 
     References
     ----------
