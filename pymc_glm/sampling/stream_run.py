@@ -63,6 +63,7 @@ class StreamSettings(NamedTuple):
     var_names: list[str] | None = None
     scales: str = "auto"
     block: str = "auto"
+    solver: str = "auto"
 
 
 def run_stream(

@@ -14,6 +14,7 @@ from pymc.model.core import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
+from pymc_glm.gaussian import ConjugateGradients
 from pymc_glm.sampling.compiled import check_counts, generators, prepare
 from pymc_glm.sampling.kept import Keep
 from pymc_glm.sampling.store import open_store
@@ -39,6 +40,7 @@ def stream(
     checkpoint_seconds: float = 30.0,
     scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
     block: Literal["auto", "gibbs", "sites", "metropolis"] = "auto",
+    solver: str | ConjugateGradients = "auto",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
 ) -> DataTree:
@@ -76,7 +78,7 @@ def stream(
         seed of the store.
     checkpoint_seconds : float
         A chain writes a checkpoint so often, and when it ends, for whatever reason.
-    scales, block
+    scales, block, solver
         As in `sample`.
     var_names : sequence of str, optional
         Variables to summarise, by default all free ones. Deterministics are computed where they are
@@ -166,6 +168,7 @@ def stream(
         None if var_names is None else list(var_names),
         scales,
         block,
+        str(solver),
     )
     opened = None if store is None else open_store(store, resume)
     if resume and opened is None:
@@ -175,7 +178,7 @@ def stream(
     if not isinstance(random_seed, np.random.Generator):
         # Bad seeds are refused before anything is compiled.
         generators(random_seed, chains)
-    prepared = prepare(modelcontext(model), scales, block)
+    prepared = prepare(modelcontext(model), scales, block, solver)
     return run_stream(
         prepared,
         settings,
