@@ -21,7 +21,7 @@ METHODS = ("auto", "separable", "direct", "fft")
 # More taps than this are left to Fourier transforms; fewer are faster slid over the array.
 MOST_AXIS_TAPS = 128
 MOST_DIRECT_TAPS = 25
-MOST_MATRIX_TAPS = 81
+MOST_MATRIX_TAPS = 400
 MOST_MATRIX_ENTRIES = 5_000_000
 
 
@@ -297,7 +297,7 @@ class Convolution(AbstractOperator):
         )
 
     def matrix(self) -> sparse.csr_matrix | None:
-        """Return the matrix of a kernel of up to 81 taps and with 5 million entries, or None."""
+        """Return the matrix of a kernel of up to 400 taps and with 5 million entries, or None."""
         taps = np.count_nonzero(self.kernel)
         if taps > MOST_MATRIX_TAPS or taps * self.size_in > MOST_MATRIX_ENTRIES:
             return None
@@ -318,8 +318,8 @@ class Convolution(AbstractOperator):
             return diagonal.ravel()
         if self.boundary == "zero":
             # Each tap takes an entry to a place of its own, or out of the array.
-            squares = Convolution(self.kernel**2, self.shape_in, "zero", self.method)
-            return squares._adjoint(np.ones(self.shape_in)).ravel()
+            squared = Convolution(self.kernel**2, self.shape_in, "zero", self.method)
+            return squared.adjoint(np.ones(self.shape_in)).ravel()
         return super().gram_diagonal()
 
 
