@@ -176,7 +176,7 @@ def test_the_same_operator_without_a_fault_passes():
 
 @pytest.mark.parametrize("boundary", ["periodic", "zero"])
 def test_diagonal_of_a_large_convolution_is_exact(boundary):
-    kernel = np.random.default_rng(3).normal(size=(11, 11))
+    kernel = np.random.default_rng(3).normal(size=(21, 21))
     blur = Convolution(kernel, (9, 12), boundary)
     assert blur.matrix() is None
     units = np.eye(blur.size_in).reshape(-1, *blur.shape_in)
