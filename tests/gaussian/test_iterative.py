@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from problems import evaluated
+from pytensor.graph.basic import Constant
 from pytensor.tensor.random.type import random_generator_type
 
 from pymc_glm.gaussian import ConjugateGradients, Rows, draw_gaussian, plan_gaussian
@@ -265,3 +266,13 @@ def test_an_operator_leaves_no_other_structure():
     assert plan_gaussian(maps).structure == "iterative"
     with pytest.raises(ValueError, match="without a matrix"):
         plan_gaussian(maps, "dense")
+
+
+def test_constant_weights_stay_a_constant():
+    """Folded into compiled code, an array of megabytes would keep it out of numba's cache."""
+    factors = problem("lattice", "operator")
+    plan = plan_gaussian([one for one, *_ in factors])
+    far = Rows(factors[-1][0], np.zeros(factors[-1][0].shape[0]), pt.constant(2.0) ** 2, None)
+    _, weights, *_ = iterative_arguments(plan, [far])
+    assert isinstance(weights, Constant)
+    np.testing.assert_array_equal(weights.data, np.full(factors[-1][0].shape[0], 4.0))
