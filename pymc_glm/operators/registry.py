@@ -17,7 +17,7 @@ import numpy as np
 from pymc_glm.operators.base import AbstractOperator
 from pymc_glm.operators.program import Program, program
 
-__all__ = ["install", "last_failure", "publish", "register"]
+__all__ = ["install", "last_failure", "publish", "register", "registered"]
 
 APPLY_SYMBOL = "pymc_glm_apply_operator"
 TABLE_SYMBOL = "pymc_glm_program_table"
@@ -86,6 +86,11 @@ def publish(operator: AbstractOperator) -> None:
         )
         _root[0] = count + 1
         _programs[handle] = flat
+
+
+def registered(handle: int) -> AbstractOperator:
+    """Return the operator that is called by a handle; KeyError if there is none."""
+    return _operators[handle]
 
 
 def last_failure(handle: int) -> BaseException | None:
