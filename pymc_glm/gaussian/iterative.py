@@ -104,8 +104,8 @@ def iterative_arguments(
 def _weights(row: Rows) -> TensorVariable:
     """The precision of each row.
 
-    Constant ones are a constant from the start, which the chain takes as an argument: numba caches no
-    code into which PyTensor has folded a large array.
+    Constant ones are a constant from the start, which the chain takes as an argument: numba caches
+    no code into which PyTensor has folded a large array.
     """
     shape = (row.linear_map.shape[0],)
     constant = constant_array(row.precision)
