@@ -100,6 +100,9 @@ class LatentMachine(NamedTuple):
         latents of the smooth factors.
     no_reference : str
         Why it is not set; a clause that completes "because ...".
+    scans : int
+        How often each unknown is drawn given all others after a draw of the block, the latents of
+        Laplace factors integrated out.
     """
 
     block: list[BlockVariable]
@@ -112,6 +115,7 @@ class LatentMachine(NamedTuple):
     alternates: tuple[AlternateBlock, ...] = ()
     reference: ReferenceMove | None = None
     no_reference: str = ""
+    scans: int = 0
 
     @property
     def size(self) -> int:

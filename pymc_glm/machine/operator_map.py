@@ -9,7 +9,7 @@ import numpy as np
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.machine.linear_map import LinearMap
-from pymc_glm.operators import AbstractOperator, Reshaped, Select
+from pymc_glm.operators import AbstractOperator, Composition, Reshaped, Scaled, Select, Sum
 
 __all__ = ["OperatorMap", "stored"]
 
@@ -59,7 +59,7 @@ class OperatorMap(NamedTuple):
 
     def structure(self) -> str:
         """The operator, in words."""
-        return self.operator.name
+        return _in_words(self.operator)
 
 
 def stored(linear_map: LinearMap | OperatorMap) -> LinearMap:
@@ -76,3 +76,20 @@ def stored(linear_map: LinearMap | OperatorMap) -> LinearMap:
             "products only. Ask for solver='iterative'."
         )
     return linear_map
+
+
+def _in_words(operator: AbstractOperator) -> str:
+    """What is applied, in the order in which it is applied.
+
+    Signs are left out: they come from residuals, y - A x, and Q does not depend on them.
+    """
+    if isinstance(operator, Reshaped):
+        return _in_words(operator.operator)
+    if isinstance(operator, Scaled):
+        words, factor = _in_words(operator.operator), abs(operator.factor)
+        return words if factor == 1.0 else f"{words}, times {factor:g}"
+    if isinstance(operator, Composition):
+        return f"{_in_words(operator.inner)}, then {_in_words(operator.outer)}"
+    if isinstance(operator, Sum):
+        return f"{_in_words(operator.first)}, plus {_in_words(operator.second)}"
+    return operator.name

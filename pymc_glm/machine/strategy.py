@@ -11,7 +11,7 @@ from pymc_glm.machine.moves import CHEAP
 __all__ = ["BLOCK_MOVES", "STRATEGIES", "with_block", "with_scales"]
 
 STRATEGIES = ("auto", "collapsed", "interweave", "plain")
-BLOCK_MOVES = ("auto", "gibbs", "metropolis")
+BLOCK_MOVES = ("auto", "gibbs", "sites", "metropolis")
 
 # Given the block an indicator hardly ever flips, so that more is worth paying for all flips.
 CHEAP_FLIPS = 1e7
@@ -26,10 +26,10 @@ def with_block(machine: LatentMachine, block: str) -> LatentMachine:
     ----------
     machine : LatentMachine
         A recognised model, with the reference that was found for it, if any.
-    block : {"auto", "gibbs", "metropolis"}
-        ``"gibbs"`` draws the block given the latents of all factors. ``"metropolis"`` moves it
-        from a Gaussian reference without the latents of smooth likelihoods, and is an error where
-        there is none. ``"auto"`` does so where there is one.
+    block : {"auto", "gibbs", "sites", "metropolis"}
+        ``"gibbs"`` and ``"sites"`` draw the block given the latents of all factors.
+        ``"metropolis"`` moves it from a Gaussian reference without the latents of smooth
+        likelihoods, and is an error where there is none. ``"auto"`` does so where there is one.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def with_block(machine: LatentMachine, block: str) -> LatentMachine:
             f"Got block='metropolis', which the model does not allow because"
             f" {machine.no_reference}. Use block='gibbs'."
         )
-    if block == "gibbs" and machine.reference is not None:
+    if block in ("gibbs", "sites") and machine.reference is not None:
         return machine._replace(plan=machine.reference.other_plan, reference=None)
     return machine
 

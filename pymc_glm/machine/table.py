@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["machine_html", "machine_text"]
 
 VARIABLE_HEADER = ("variable", "role", "size", "update")
+SCANS = ("", ", then one by one without latents", ", then twice one by one without latents")
 FACTOR_HEADER = ("term", "family", "map", "structure")
 
 
@@ -56,7 +57,7 @@ def variable_rows(machine: LatentMachine) -> list[tuple[str, ...]]:
 def _move(machine: LatentMachine) -> str:
     """How the block is updated, in words."""
     if machine.reference is None:
-        return "joint Gaussian draw"
+        return "joint Gaussian draw" + SCANS[min(machine.scans, 2)]
     return f"joint Metropolis move, {machine.reference.steps} steps from a Gaussian"
 
 

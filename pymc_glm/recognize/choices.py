@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian import STRUCTURES, ConjugateGradients, plan_gaussian
 from pymc_glm.machine import LatentMachine, with_block, with_scales
+from pymc_glm.recognize.sites import with_sites
 
 __all__ = ["refuse_without_determinant", "with_choices"]
 
@@ -38,7 +39,7 @@ def with_choices(
     """
     chosen = _with_solver(with_block(machine, block), solver)
     refuse_without_determinant(chosen)
-    return with_scales(chosen, scales)
+    return with_scales(with_sites(chosen, block), scales)
 
 
 def refuse_without_determinant(machine: LatentMachine) -> None:

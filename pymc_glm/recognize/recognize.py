@@ -69,7 +69,7 @@ def explain(
         Variables to update. By default every variable that can be.
     scales : {"auto", "collapsed", "interweave", "plain"}
         How scales move besides their update given the block, as in `pymc_glm.sample`.
-    block : {"auto", "gibbs", "metropolis"}
+    block : {"auto", "gibbs", "sites", "metropolis"}
         How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
     solver : str or ConjugateGradients
         How the Gaussian block is drawn, as in `pymc_glm.sample`.

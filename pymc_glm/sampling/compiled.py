@@ -47,7 +47,7 @@ def sample(
     model: Model | None = None,
     *,
     scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
-    block: Literal["auto", "gibbs", "metropolis"] = "auto",
+    block: Literal["auto", "gibbs", "sites", "metropolis"] = "auto",
     solver: str | ConjugateGradients = "auto",
     var_names: Sequence[str] | None = None,
     progressbar: bool | ProgressBarOptions = True,
@@ -75,12 +75,14 @@ def sample(
         How scales move besides their update given the block: with the block integrated out, or
         together with it. ``"auto"`` picks by cost; ``"plain"`` does neither, and shows what happens
         then.
-    block : {"auto", "gibbs", "metropolis"}
-        How a block with logit, probit or negative binomial likelihoods moves. ``"gibbs"`` draws it
-        given Polya-Gamma or truncated normal latents. ``"metropolis"`` moves it from the closest
-        Gaussian without them, which mixes several times better per second; moves are accepted or
-        refused so that the draws stay exact. ``"auto"`` does so where the block has at most 300
-        unknowns and the Gaussian is close enough.
+    block : {"auto", "gibbs", "sites", "metropolis"}
+        How the block moves. ``"gibbs"`` draws it given the latents of all factors. ``"sites"``
+        draws its unknowns one by one besides, the latents of Laplace factors integrated out, which
+        moves the edges of an image; ``"auto"`` does so in large blocks, where it takes no longer
+        than the block. ``"metropolis"`` is for logit, probit or negative binomial likelihoods: it
+        moves the block from the closest Gaussian without their latents, which mixes several times
+        better per second; moves are accepted or refused so that the draws stay exact. ``"auto"``
+        does so where the block has at most 300 unknowns and the Gaussian is close enough.
     solver : str or ConjugateGradients
         How the Gaussian block is drawn. ``"auto"`` takes the cheapest of ``"diagonal"``,
         ``"chain"``, ``"banded"``, ``"arrow"``, ``"low rank"``, ``"sparse"``, ``"dense"`` and
@@ -244,7 +246,7 @@ class PreparedChains(NamedTuple):
 def prepare(
     model: Model,
     scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
-    block: Literal["auto", "gibbs", "metropolis"] = "auto",
+    block: Literal["auto", "gibbs", "sites", "metropolis"] = "auto",
     solver: str | ConjugateGradients = "auto",
 ) -> PreparedChains:
     """Recognise a model, check it, and compile its chain.
@@ -255,7 +257,7 @@ def prepare(
         The model.
     scales : {"auto", "collapsed", "interweave", "plain"}
         As in `sample`.
-    block : {"auto", "gibbs", "metropolis"}
+    block : {"auto", "gibbs", "sites", "metropolis"}
         As in `sample`.
     solver : str or ConjugateGradients
         As in `sample`.

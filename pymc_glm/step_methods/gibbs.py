@@ -49,7 +49,7 @@ class GaussianLatentGibbs(BlockedStep):
         The model; the one of the context by default.
     scales : {"auto", "collapsed", "interweave", "plain"}
         How scales move besides their update given the block, as in `pymc_glm.sample`.
-    block : {"auto", "gibbs", "metropolis"}
+    block : {"auto", "gibbs", "sites", "metropolis"}
         How a block with smooth likelihoods moves, as in `pymc_glm.sample`.
     solver : str or ConjugateGradients
         How the Gaussian block is drawn, as in `pymc_glm.sample`.
@@ -124,7 +124,7 @@ class GaussianLatentGibbs(BlockedStep):
         *,
         model: Model | None = None,
         scales: Literal["auto", "collapsed", "interweave", "plain"] = "auto",
-        block: Literal["auto", "gibbs", "metropolis"] = "auto",
+        block: Literal["auto", "gibbs", "sites", "metropolis"] = "auto",
         solver: str | ConjugateGradients = "auto",
         rng: np.random.Generator | int | None = None,
         initial_point: dict[str, np.ndarray] | None = None,

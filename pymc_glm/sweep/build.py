@@ -21,6 +21,7 @@ from pymc_glm.sweep.interweave import interweave
 from pymc_glm.sweep.latents import draw_latents
 from pymc_glm.sweep.metropolis import move_from_reference
 from pymc_glm.sweep.reference import reference_point
+from pymc_glm.sweep.sites import draw_sites
 from pymc_glm.sweep.state import SweepState
 from pymc_glm.sweep.sufficient_rows import sufficient_rows
 
@@ -62,7 +63,8 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
 
     The order is: each scale with the block (interweaving) and each hyperparameter given the block,
     with the latents integrated out; latents given the block; scales given the latents, with the
-    block integrated out; the block given everything; alternate blocks likewise. Latents are drawn
+    block integrated out; the block given everything; its unknowns one by one with the latents of
+    Laplace factors integrated out; alternate blocks likewise. Latents are drawn
     anew in every sweep, so they are no part of the state, but for those that the model declares.
     With a reference, smooth factors have no latents, scales move along with the block at the same
     coordinates of the reference, and then the block by a Metropolis move.
@@ -115,6 +117,8 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
     _set_explicit_latents(state, machine, latent_rows, rows)
     state.rng, drawn = draw_gaussian(state.rng, machine.plan, rows, state.x)
     state.set_block(drawn)
+    if machine.scans:
+        draw_sites(state, latent_rows, rows, machine.scans)
     for alternate in machine.alternates:
         draw_alternate(state, machine, alternate)
     return _sweep_graph(machine, state, rng, x, inputs, multiple)
