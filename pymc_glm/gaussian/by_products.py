@@ -39,13 +39,14 @@ def iterative_structure(maps: Sequence[LinearMap | OperatorMap]) -> Structure | 
     applied = sum(sum(one.shape) for one in far if isinstance(one, OperatorMap))
     time = iterative_time(n, edges.low.size, bool(edges.offsets.size), listed, applied)
     operations = iterative_operations(n, edges.low.size, listed, applied)
-    joined = f"{edges.low.size} differences" if edges.low.size else "no differences"
+    links = [f"{edges.low.size} differences"] if edges.low.size else []
+    links += [f"rows with {listed} entries"] if listed else []
     names = sorted({one.structure() for one in far if isinstance(one, OperatorMap)})
-    names += [f"rows with {listed} entries"] if listed else []
-    through = f" and through {', '.join(names)}" if names else ""
+    links += [f"products with {'; '.join(names)} (applied, not stored)"] if names else []
+    linked = f" linked by {' and '.join(links)}" if links else " without interactions"
     words = (
-        f"{count_unknowns(n)} that interact in {joined}{through}, perturbed and solved by "
-        f"preconditioned conjugate gradients, about {operations:,.0f} operations per draw"
+        f"{count_unknowns(n)}{linked}; each draw solves perturbed equations by preconditioned "
+        f"conjugate gradients, without a factorisation, in about {operations:,.0f} operations"
     )
     position = np.arange(n, dtype=np.int64)
     return Structure("iterative", position, max(n - 1, 0), edges, operations, time, words)

@@ -276,3 +276,23 @@ def test_constant_weights_stay_a_constant():
     _, weights, *_ = iterative_arguments(plan, [far])
     assert isinstance(weights, Constant)
     np.testing.assert_array_equal(weights.data, np.full(factors[-1][0].shape[0], 4.0))
+
+
+@pytest.mark.parametrize(
+    ("edges", "far", "linked"),
+    [
+        ("no edges", "none", "306 unknowns without interactions;"),
+        ("lattice", "none", "306 unknowns linked by 577 differences;"),
+        (
+            "lattice",
+            "both",
+            "306 unknowns linked by 577 differences and rows with 612 entries and products with"
+            " convolution 5 x 5, periodic (applied, not stored);",
+        ),
+    ],
+)
+def test_what_links_the_unknowns_is_said(edges, far, linked):
+    """Differences, stored rows and operators, each by what it is."""
+    reason = plan_gaussian([one for one, *_ in problem(edges, far)], "iterative").reason
+    assert reason.startswith(f"iterative (as asked): {linked}")
+    assert reason.endswith("operations.")
