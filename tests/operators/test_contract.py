@@ -1,5 +1,7 @@
 """Every operator keeps the contract, and the check of it can fail."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -87,6 +89,15 @@ OPERATORS = {
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operator_keeps_the_contract(name):
     check_linear_operator(OPERATORS[name])
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_can_be_pickled(name):
+    operator = OPERATORS[name]
+    copy = pickle.loads(pickle.dumps(operator))
+    assert copy == operator
+    x = np.ones(operator.shape_in)
+    np.testing.assert_array_equal(copy.forward(x), operator.forward(x))
 
 
 @pytest.mark.parametrize("name", OPERATORS)
