@@ -19,14 +19,16 @@ import pytest
 from scipy.stats import kstest
 
 import pymc_glm
+import pymc_glm.gaussian.iterative as iterative_module
 import pymc_glm.sweep.build as build_module
 import pymc_glm.sweep.collapsed as collapsed_module
 import pymc_glm.sweep.hyperparameters as hyperparameters_module
 import pymc_glm.sweep.interweave as interweave_module
 import pymc_glm.sweep.metropolis as metropolis_module
 import pymc_glm.sweep.rowwise as rowwise_module
+import pymc_glm.sweep.sites as sites_module
 
-from pymc_glm import explain
+from pymc_glm import ConjugateGradients, explain
 from pymc_glm.families import (
     BinomialLogit,
     ExponentialPower,
@@ -35,6 +37,7 @@ from pymc_glm.families import (
     VarianceGamma,
 )
 from pymc_glm.machine import with_block, with_scales
+from pymc_glm.recognize.choices import with_choices
 from pymc_glm.sweep import build_sweep, compile_sweep
 from pymc_glm.sweep.hyperparameters import update_hyperparameter
 
@@ -209,6 +212,12 @@ def point_mass():
     pm.Normal("y", X @ (z * pm.Laplace("x", 0, 1, shape=3)), 1.0, shape=8)
 
 
+SOLVERS = {
+    "iterative": "iterative",
+    "corrected": ConjugateGradients(tolerance=0.1, corrected=True),
+}
+# Ways to draw the block, for the models where they differ from the usual one.
+DRAWS = {"lasso": ("sites", *SOLVERS), "jumps": ("sites", "iterative")}
 SMOOTH = ("logit", "counts", "probit", "ordered_logit")
 MODELS = {
     build.__name__: build
@@ -429,7 +438,28 @@ def block_left_behind(monkeypatch, machine):
     return machine
 
 
+def wrong_steepness(monkeypatch, machine):
+    """Unknowns one by one under Laplace priors of two thirds of their scale."""
+    scale = sites_module._scale
+    monkeypatch.setattr(sites_module, "_scale", lambda state, index: scale(state, index) / 1.5)
+    return machine
+
+
+def pulled_to_zero(monkeypatch, machine):
+    """An iterative draw of nine tenths of the information."""
+    assemble = iterative_module.assemble
+
+    def less(plan, rows):
+        system = assemble(plan, rows)
+        return pt.concatenate([system[: -plan.size], 0.9 * system[-plan.size :]])
+
+    monkeypatch.setattr(iterative_module, "assemble", less)
+    return machine
+
+
 TWINS = {
+    "wrong steepness": ("lasso", "sites", wrong_steepness),
+    "pulled to zero": ("lasso", "iterative", pulled_to_zero),
     "wrong Polya-Gamma": ("logit", "gibbs", wrong_polya_gamma),
     "untilted stable": ("bridge", "plain", untilted),
     "wrong order": ("skewed", "plain", latents_of(VarianceGamma, order=lambda order: 1.0 - order)),
@@ -467,6 +497,10 @@ def machine_given_data(model, strategy):
     names = [rv.name for rv in model.free_RVs if rv.name != "y"]
     machine = explain(model, vars=names)
     assert [guest.rv_name for guest in machine.guests] == ["y"]
+    if strategy in SOLVERS:
+        return with_choices(machine, scales="plain", solver=SOLVERS[strategy])
+    if strategy == "sites":
+        return with_choices(machine, scales="plain", block="sites")
     if strategy in ("gibbs", "metropolis"):
         return with_scales(with_block(machine, strategy), "collapsed")
     return with_scales(machine, strategy)
@@ -568,11 +602,13 @@ def test_joint_distribution(case):
     """Every strategy keeps the joint law; equal machines are tested once."""
     model = built(case)
     tested = []
-    for strategy in (*STRATEGIES, *(BLOCK_MOVES if case in SMOOTH else ())):
+    block_moves = BLOCK_MOVES if case in SMOOTH else DRAWS.get(case, ())
+    for strategy in (*STRATEGIES, *block_moves):
         machine = machine_given_data(model, strategy)
         moves = [(hyper.collapsed, hyper.interweaving) for hyper in machine.hyperparameters]
         shown = [(collapsed, not collapsed and along is not None) for collapsed, along in moves]
-        shown = (machine.reference is None, shown)
+        plan = machine.plan
+        shown = (machine.reference is None, machine.scans, plan.structure, plan.solution, shown)
         if shown not in tested:
             tested.append(shown)
             assert smallest_p_value(case, machine) > BOUND, strategy
