@@ -498,7 +498,7 @@ def machine_given_data(model, strategy):
     machine = explain(model, vars=names)
     assert [guest.rv_name for guest in machine.guests] == ["y"]
     if strategy in SOLVERS:
-        return with_choices(machine, scales="plain", solver=SOLVERS[strategy])
+        return with_choices(machine, "plain", "gibbs", SOLVERS[strategy])
     if strategy == "sites":
         return with_choices(machine, scales="plain", block="sites")
     if strategy in ("gibbs", "metropolis"):
