@@ -16,9 +16,11 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.type import RandomType
+from pytensor.tensor.shape import Shape
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
+from pymc_glm.recognize.dependence import static_shape
 
 __all__ = ["FreeVariable", "ModelView", "Term", "view_model"]
 
@@ -183,6 +185,10 @@ def view_model(model: Model) -> ModelView:
         for rv, graph in zip(model.free_RVs, constrained, strict=True)
     ]
     known = set(frozen_values.values())
+    rows = [
+        _with_known_shapes(density, known) if distribution is None else density
+        for density, distribution in zip(rows, distributions, strict=True)
+    ]
     terms = [
         Term(
             name=variable.name,
@@ -268,6 +274,18 @@ def _freeze(
                 name=variable.name,
             )
     return clone_replace(list(graphs), replacements, rebuild_strict=False)
+
+
+def _with_known_shapes(density: TensorVariable, values: set[Variable]) -> TensorVariable:
+    """The same density; a mention of a value's shape is no mention of the value."""
+    shapes = {
+        variable: pt.constant(np.array(static_shape(variable.owner.inputs[0]), dtype=np.int64))
+        for variable in ancestors([density])
+        if variable.owner is not None
+        and isinstance(variable.owner.op, Shape)
+        and not values.isdisjoint(ancestors([variable]))
+    }
+    return clone_replace(density, shapes) if shapes else density
 
 
 def _is_sparse(variable: Variable) -> bool:

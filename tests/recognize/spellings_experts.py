@@ -153,6 +153,15 @@ def potential_absolute_normalised():
     pm.Potential("jumps", 6 * pt.log(lam / 2) - lam * pt.sum(pt.abs(jumps)))
 
 
+@spelling(EXPERTS, "x", is_gaussian=False)
+def potential_of_a_shape():
+    """A normaliser in a potential of its own, written with the size of the block."""
+    lam = pm.HalfNormal("lam", 1)
+    x = series()
+    pm.Potential("jumps", -lam * pt.abs(pt.diff(x)).sum())
+    pm.Potential("normaliser", (x.size - 1) * pt.log(lam) + pt.diff(x).shape[0] * pt.log(2.0))
+
+
 @spelling(EXPERTS, "x")
 def potential_square():
     """-0.5 * sqr, in three ways."""
