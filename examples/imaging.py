@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pymc as pm
 
-from skimage import data
+from skimage import data as pictures
 from skimage.transform import resize
 
 import pymc_glm
@@ -97,7 +97,7 @@ def options(draws: int = 500, side: int = 96, **others: float) -> argparse.Names
 
 def photograph(side: int) -> np.ndarray:
     """The cameraman, grey values from 0 to 1, shape (side, side)."""
-    return resize(data.camera() / 255.0, (side, side), anti_aliasing=True)
+    return resize(pictures.camera() / 255.0, (side, side), anti_aliasing=True)
 
 
 def face(side: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def face(side: int) -> np.ndarray:
 
 def phantom(side: int) -> np.ndarray:
     """The Shepp-Logan phantom of a head, values from 0 to 1, shape (side, side)."""
-    return resize(data.shepp_logan_phantom(), (side, side), anti_aliasing=True)
+    return resize(pictures.shepp_logan_phantom(), (side, side), anti_aliasing=True)
 
 
 def measure(operator: AbstractOperator, truth: np.ndarray, noise: float) -> np.ndarray:
@@ -150,11 +150,12 @@ def report(problem: Problem, tree: object) -> Estimate:
     names = ("mean", "sd", "5%", "95%")
     mean, sd, low, high = (found.sel(summary=name).values for name in names)
     covered = np.mean((low <= problem.truth) & (problem.truth <= high))
-    before = ""
+    before, gain, after = "", "", _psnr(mean, problem.truth)
     if problem.shown.shape == problem.truth.shape:
-        before = f"of the data {_psnr(problem.shown, problem.truth):.1f} dB, "
+        data = _psnr(problem.shown, problem.truth)
+        before, gain = f"of the data {data:.1f} dB, ", f", a gain of {after - data:.1f} dB"
     print(
-        f"PSNR: {before}of the posterior mean {_psnr(mean, problem.truth):.1f} dB\n"
+        f"PSNR: {before}of the posterior mean {after:.1f} dB{gain}\n"
         f"0.9 intervals hold {covered:.0%} of the true pixels; "
         f"worst R-hat {np.nanmax(found.sel(summary='r_hat')):.2f}; "
         f"{1e3 * tree['sample_stats']['sweep_time'].values.mean():.1f} ms a sweep"
