@@ -2,7 +2,7 @@
 
 All draws of 512 x 512 pixels would fill gigabytes. A stream keeps summaries of every pixel instead,
 and its store keeps where each chain is. Here something presses Ctrl-C at the first checkpoint. The
-same call with `resume=True` goes on; its result is what a run without interruption would have given.
+same call with `resume=True` goes on; its result is that of a run without interruption.
 A hundred draws do for means and standard deviations; the worst of 262,144 R-hats takes more.
 
 See also `05_deblurring.py`, for the problem.
