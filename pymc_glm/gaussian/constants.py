@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytensor.tensor as pt
 
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors, toposort
-from pytensor.tensor.variable import TensorConstant
+from pytensor.tensor.variable import TensorConstant, TensorVariable
 
-__all__ = ["constant_array"]
+__all__ = ["constant_array", "per_row"]
 
 
 def constant_array(value: np.ndarray | float | Variable) -> np.ndarray | None:
@@ -48,3 +49,25 @@ def constant_array(value: np.ndarray | float | Variable) -> np.ndarray | None:
         node.op.perform(node, [computed[argument] for argument in node.inputs], storage)
         computed.update(zip(node.outputs, (cell[0] for cell in storage), strict=True))
     return np.asarray(computed[value], dtype=float)
+
+
+def per_row(value: TensorVariable, rows: int) -> TensorVariable:
+    """One entry for each row, of a variable that has one or is shared by all.
+
+    Parameters
+    ----------
+    value : TensorVariable, shape () or (rows,)
+        A precision or a scale.
+    rows : int
+        Number of rows.
+
+    Returns
+    -------
+    entries : TensorVariable, shape (rows,)
+        A constant where `value` is a graph of constants, so that the compiled chain takes it as an
+        argument: numba caches no code into which PyTensor has folded a large array.
+    """
+    constant = constant_array(value)
+    if constant is None:
+        return pt.broadcast_to(value, (rows,))
+    return pt.as_tensor(np.broadcast_to(constant, (rows,)).copy())

@@ -18,7 +18,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble, check_shapes
-from pymc_glm.gaussian.constants import constant_array
+from pymc_glm.gaussian.constants import per_row
 from pymc_glm.gaussian.edges import Edges, is_far
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows
@@ -88,7 +88,7 @@ def iterative_arguments(
     far = [one for one in (row.multiplied() for row in rows) if is_far(one.linear_map)]
     for row in far:
         check_shapes(plan, row)
-    weights = [_weights(row) for row in far]
+    weights = [per_row(row.precision, row.linear_map.shape[0]) for row in far]
     layout = _layout(plan, [_far_part(row.linear_map) for row in far])
     largest = max(LEAST_ITERATIONS, ITERATIONS_PER_ROOT * np.sqrt(plan.size))
     return (
@@ -99,19 +99,6 @@ def iterative_arguments(
         layout.floats,
         np.array([plan.solution.tolerance, largest]),
     )
-
-
-def _weights(row: Rows) -> TensorVariable:
-    """The precision of each row.
-
-    Constant ones are a constant from the start, which the chain takes as an argument: numba caches
-    no code into which PyTensor has folded a large array.
-    """
-    shape = (row.linear_map.shape[0],)
-    constant = constant_array(row.precision)
-    if constant is None:
-        return pt.broadcast_to(row.precision, shape)
-    return pt.as_tensor(np.broadcast_to(constant, shape).copy())
 
 
 class _FarPart(NamedTuple):

@@ -22,6 +22,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.families import Laplace
 from pymc_glm.gaussian import Rows
+from pymc_glm.gaussian.constants import per_row
 from pymc_glm.machine import LinearMap, OperatorMap
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.collapsed import LatentRows
@@ -59,10 +60,9 @@ def draw_sites(
     kinks = _stacked([state.factors[one.factor].linear_map for one in kinked]).tocsc()
     kinks.sort_indices()
     steepness = [
-        pt.broadcast_to(1.0 / _scale(state, one.factor), (state.factors[one.factor].size,))
-        for one in kinked
+        per_row(1.0 / _scale(state, one.factor), state.factors[one.factor].size) for one in kinked
     ]
-    precision = [pt.broadcast_to(row.precision, (row.linear_map.shape[0],)) for _, row in smooth]
+    precision = [per_row(row.precision, row.linear_map.shape[0]) for _, row in smooth]
     columns = columns_in_runs(_stacked([row.linear_map for _, row in smooth]))
     next_rng, x = cast(
         list[Variable],

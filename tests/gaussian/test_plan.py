@@ -7,11 +7,12 @@ import pytensor.tensor as pt
 import pytest
 import scipy.sparse as sp
 
+from pytensor.tensor.variable import TensorConstant
 from scipy.spatial import Delaunay
 
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian import plan_gaussian
-from pymc_glm.gaussian.constants import constant_array
+from pymc_glm.gaussian.constants import constant_array, per_row
 from pymc_glm.machine import LinearMap
 
 
@@ -214,3 +215,14 @@ def test_constant_graphs():
     np.testing.assert_array_equal(constant_array(1 / pt.constant([1.0, 2.0]) ** 2), [1.0, 0.25])
     assert constant_array(3) == 3.0
     assert constant_array(2 * pt.scalar("s")) is None
+
+
+def test_shared_constants_of_rows():
+    """A constant stays one, of an entry for each row; a variable is repeated in the graph."""
+    found = per_row(1 / pt.constant(2.0) ** 2, 3)
+    assert isinstance(found, TensorConstant)
+    np.testing.assert_array_equal(found.data, np.full(3, 0.25))
+    scale = pt.scalar("scale")
+    repeated = per_row(scale, 3)
+    assert constant_array(repeated) is None
+    np.testing.assert_array_equal(repeated.eval({scale: 2.0}), np.full(3, 2.0))

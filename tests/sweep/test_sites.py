@@ -9,11 +9,14 @@ import pytest
 import scipy.sparse as sp
 import scipy.stats
 
+from pytensor.graph.traversal import ancestors
+
 import pymc_glm
 
-from pymc_glm.operators import Convolution, gaussian_kernel
+from pymc_glm.operators import Convolution, Differences, gaussian_kernel
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.recognize.sites import with_sites
+from pymc_glm.sweep import build_sweep
 from pymc_glm.sweep.columns import columns_in_runs
 from pymc_glm.sweep.site_kernels import draw_site, scan_sites
 
@@ -230,3 +233,20 @@ def test_when_scans_are_made():
     machine = recognize(explicit).machine
     with pytest.raises(ValueError, match="would not be drawn along"):
         with_sites(machine, "sites")
+
+
+def test_constant_scales_stay_constants():
+    """Folded into compiled code, arrays of megabytes would keep it out of numba's cache."""
+    with pm.Model() as model:
+        x = pm.Flat("x", shape=(12, 12))
+        pymc_glm.expert("jumps", pm.Laplace.dist(0, 0.1), Differences((12, 12))(x))
+        pm.Normal("y", x, 0.5, observed=np.zeros((12, 12)))
+    sweep = build_sweep(with_sites(recognize(model).machine, "sites"))
+    [scan] = {
+        variable.owner
+        for variable in ancestors(sweep.outputs)
+        if variable.owner is not None and "scan_sites" in str(variable.owner.op)
+    }
+    steepness, precision = scan.inputs[6], scan.inputs[-2]
+    np.testing.assert_allclose(steepness.data, np.full(264, 10.0))
+    np.testing.assert_allclose(precision.data, np.full(144, 4.0))
