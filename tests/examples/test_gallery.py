@@ -52,7 +52,7 @@ def test_the_large_image_goes_on_after_an_interrupt(tmp_path):
     path = next(path for path in EXAMPLES if path.stem == "07_large_image")
     arguments = ["--side", "32", "--draws", "3000", "--seconds", "0.2"]
     finished = run(path, arguments, tmp_path)
-    made = re.search(r"Interrupted after \[(\d+), (\d+)\] draws", finished.stdout)
+    made = re.search(r"first call ended after \[(\d+), (\d+)\] draws", finished.stdout)
     assert min(map(int, made.groups())) < 3000
     assert re.search(r"Peak memory: [01]\.\d\d GiB", finished.stdout)
 
