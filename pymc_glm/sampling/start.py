@@ -22,7 +22,10 @@ __all__ = ["StartingPoints"]
 
 # Half-width of the uniform jitter, on the scale of the value variables, as PyMC's.
 JITTER = 1.0
+# Of matrices that fill up, and of those with a sparse factor, for which a dense one takes longer.
 LARGEST_DENSE_START = 8000
+LARGEST_SMALL_START = 1000
+FULL = ("dense", "low rank")
 
 
 class StartingPoints:
@@ -136,7 +139,8 @@ class StartingPoints:
         # The draw solves least squares for noisy targets: its covariance is the inverse of Q.
         right = matrix.T @ (precision * target + np.sqrt(precision) * noise)
         q = (matrix.T @ sp.diags(precision) @ matrix).tocsc()
-        if q.shape[0] <= LARGEST_DENSE_START:
+        is_full = self.machine.plan.structure in FULL
+        if q.shape[0] <= (LARGEST_DENSE_START if is_full else LARGEST_SMALL_START):
             return scipy.linalg.solve(q.toarray(), right, assume_a="pos")
         return splu(q).solve(right)
 
