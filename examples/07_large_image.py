@@ -37,7 +37,7 @@ def press_ctrl_c(folder, finished):
 
 
 if __name__ == "__main__":
-    chosen = imaging.options(draws=100, side=512, chains=2, tune=15, seconds=40.0)
+    chosen = imaging.options(draws=100, side=512, chains=2, tune=15, seconds=20.0)
     [problem] = problems(chosen.side)
     print(pymc_glm.explain(problem.model))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ignored in background jobs.

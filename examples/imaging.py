@@ -153,7 +153,7 @@ def report(problem: Problem, tree: object) -> Estimate:
     before, gain, after = "", "", _psnr(mean, problem.truth)
     if problem.shown.shape == problem.truth.shape:
         data = _psnr(problem.shown, problem.truth)
-        before, gain = f"of the data {data:.1f} dB, ", f", a gain of {after - data:.1f} dB"
+        before, gain = f"of the data {data:.1f} dB, ", f", a gain of {after - data:z.1f} dB"
     print(
         f"PSNR: {before}of the posterior mean {after:.1f} dB{gain}\n"
         f"0.9 intervals hold {covered:.0%} of the true pixels; "
