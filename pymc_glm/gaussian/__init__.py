@@ -5,17 +5,21 @@ from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.marginal import log_marginal
 from pymc_glm.gaussian.plan import STRUCTURES, GaussianPlan, plan_gaussian
-from pymc_glm.gaussian.propriety import check_proper
+from pymc_glm.gaussian.propriety import check_proper, check_proper_in_basis
 from pymc_glm.gaussian.reference import GaussianReference, gaussian_reference
 from pymc_glm.gaussian.rows import Rows, response, transposed_product
+from pymc_glm.gaussian.spectral import Image, Spectrum
 
 __all__ = [
     "STRUCTURES",
     "ConjugateGradients",
     "GaussianPlan",
     "GaussianReference",
+    "Image",
     "Rows",
+    "Spectrum",
     "check_proper",
+    "check_proper_in_basis",
     "draw_gaussian",
     "gaussian_reference",
     "is_far",

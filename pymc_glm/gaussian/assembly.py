@@ -20,7 +20,8 @@ from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.layout import count_products, products
 from pymc_glm.gaussian.plan import GaussianPlan
 from pymc_glm.gaussian.rows import Rows, transposed_product
-from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.gaussian.spectral import Spectrum
+from pymc_glm.machine import LinearMap, OperatorMap, linear_operator
 from pymc_glm.ops import KernelOp
 
 __all__ = ["assemble", "check_shapes"]
@@ -33,6 +34,7 @@ _add_products = KernelOp(f"{_KERNELS}:add_products")
 _add_single = KernelOp(f"{_KERNELS}:add_single")
 _add_sparse = KernelOp(f"{_KERNELS}:add_sparse")
 _add_tail = KernelOp(f"{_KERNELS}:add_tail")
+_add_transformed = KernelOp("pymc_glm.gaussian.spectral_kernels:add_transformed")
 
 # A dense Gram matrix takes m * n**2 operations at BLAS speed, a list of products one read of
 # three numbers each.
@@ -62,7 +64,9 @@ def assemble(plan: GaussianPlan, rows: Sequence[Rows]) -> TensorVariable:
     system = _System(plan)
     for one in (row.multiplied() for row in rows):
         check_shapes(plan, one)
-        if plan.structure == "iterative" and is_far(one.linear_map):
+        if plan.structure == "spectral":
+            _add_spectral(system, cast(Spectrum, plan.storage), one)
+        elif plan.structure == "iterative" and is_far(one.linear_map):
             # Their part of Q is applied, not stored.
             _add_residuals(system, one)
         elif _wants_gram(plan, one.stored_map):
@@ -251,6 +255,36 @@ def _add_adjoint(system: _System, linear_map: OperatorMap, rows: Rows) -> None:
     if rows.information is not None:
         residual = rows.information + residual
     system.add(_add_tail, transposed_product(linear_map, residual))
+
+
+def _add_spectral(system: _System, spectrum: Spectrum, rows: Rows) -> None:
+    """Add the eigenvalues of w K'K, and the coefficients of K' (eta - w c)."""
+    linear_map, precision = rows.linear_map, rows.precision
+    if linear_map.is_empty:
+        return
+    numbers, offset = constant_array(precision), constant_array(rows.offset)
+    is_shared = precision.ndim == 0 if numbers is None else np.ptp(numbers) == 0.0
+    if not is_shared:
+        raise ValueError(
+            f"The rows of a map ({linear_map.structure()}) have precisions of their own. A spectral"
+            " plan needs one for all rows of each factor."
+        )
+    column = np.zeros(system.constant.size)
+    column[: system.storage] = spectrum.eigenvalues_of(linear_map)
+    if offset is not None and offset.any():
+        target = np.broadcast_to(offset, (linear_map.shape[0],))
+        image = linear_operator(linear_map).rmatvec(target)
+        column[system.storage :] = -spectrum.basis.coefficients(image)
+    if numbers is None:
+        system.add(_add_column, column, precision)
+    else:
+        system.constant += numbers.flat[0] * column
+    varying = [] if rows.information is None else [rows.information]
+    if offset is None:
+        varying.append(-precision * rows.offset)
+    if varying:
+        vector = transposed_product(linear_map, sum(varying[1:], varying[0]))
+        system.add(_add_transformed, vector, spectrum.layout)
 
 
 def _groups(sorted_targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ Times are in operations of a dense factorisation, which are ten for each nanosec
 
 from __future__ import annotations
 
+import math
+
 __all__ = [
     "banded_operations",
     "banded_time",
@@ -15,6 +17,8 @@ __all__ = [
     "iterative_time",
     "low_rank_operations",
     "low_rank_time",
+    "spectral_operations",
+    "spectral_time",
 ]
 
 # Iterations to a residual of 1e-8, typical for total variation: with the incomplete factor alone,
@@ -73,3 +77,13 @@ def iterative_time(n: int, edges: int, is_lattice: bool, stored: int, applied: i
 def dense_operations(n: int) -> float:
     """Operations, and time, of a dense factorisation."""
     return n**3 / 3
+
+
+def spectral_operations(n: int) -> float:
+    """Operations of a fast transform, and of a draw of each coefficient."""
+    return n * (2.5 * math.log2(max(n, 2)) + 10.0)
+
+
+def spectral_time(n: int) -> float:
+    """Time of a draw in coefficients: a call of Python, and that of an unknown."""
+    return 600_000.0 + 350.0 * n

@@ -101,5 +101,5 @@ def kernel_name(plan: GaussianPlan, task: str) -> str:
     is_small = plan.structure == "dense" and plan.size <= _SMALL_DENSE
     structure = "small_dense" if is_small else plan.structure
     own = "marginal" if task == "log_marginal" else "draw"
-    module = "sparse" if structure == "sparse" else own
+    module = structure if structure in ("sparse", "spectral") else own
     return f"pymc_glm.gaussian.{module}_kernels:{structure}_{task}"

@@ -13,13 +13,14 @@ from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.costs import banded_operations, dense_operations, diagonal_operations
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.pattern import Pattern, find_pattern
+from pymc_glm.gaussian.spectral import Image, spectral_structure
 from pymc_glm.gaussian.storage import Diagonal, Storage
 from pymc_glm.gaussian.structures import BUILDERS, LARGEST_DENSE, Structure
 from pymc_glm.machine import LinearMap, OperatorMap
 
 __all__ = ["STRUCTURES", "GaussianPlan", "diagonal_plan", "plan_gaussian"]
 
-STRUCTURES = (*BUILDERS, "iterative")
+STRUCTURES = (*BUILDERS, "spectral", "iterative")
 
 # A band is chosen where it takes this many times fewer operations than a dense factor.
 _BAND_GAIN = 4.0
@@ -28,6 +29,10 @@ _BAND_GAIN = 4.0
 _ITERATIVE_GAIN = 1.5
 # Fewer unknowns are never worth an iteration.
 _FEWEST_ITERATIVE = 1000
+# Fewer unknowns are drawn at least as fast by any other structure.
+_FEWEST_SPECTRAL = 300
+# What may be faster than a transform; a sparse factor of a lattice of so many never is.
+_BESIDES_SPECTRAL = ("diagonal", "chain", "banded", "arrow", "low rank")
 # Any other structure is worth its detour where it takes this many times less.
 _DETOUR_GAIN = 1.5
 # A sparse factor is not looked for where the others take less: ten microseconds.
@@ -78,7 +83,9 @@ class GaussianPlan(NamedTuple):
 
 
 def plan_gaussian(
-    maps: Sequence[LinearMap | OperatorMap], structure: str | None = None
+    maps: Sequence[LinearMap | OperatorMap],
+    structure: str | None = None,
+    image: Image | None = None,
 ) -> GaussianPlan:
     """Pick the order and the structure of Q = sum of K' diag(w) K over the factors.
 
@@ -96,7 +103,11 @@ def plan_gaussian(
     4. a band takes at least four times fewer operations than a dense factor, or there are more
        than 8000 unknowns: ``banded``, up to 64 million stored numbers;
     5. otherwise ``dense``;
-    6. in place of any of these, ``iterative``: perturbation and conjugate gradients, where there
+    6. in place of any but a diagonal or a chain, ``spectral``: all rows of each factor share one
+       precision and every K'K is diagonal in the Fourier basis, or every one in the cosine basis,
+       which products with random vectors certify. There are 300 unknowns or more, and no band,
+       arrow or low rank takes less time;
+    7. in place of any other, ``iterative``: perturbation and conjugate gradients, where there
        are 1000 unknowns or more and it takes two thirds of the time at most, a third where some
        rows have several entries and are no differences. It is the only structure where an operator
        has no matrix.
@@ -107,6 +118,9 @@ def plan_gaussian(
         The maps of all factors, over the same block. At least one.
     structure : str, optional
         A structure to use instead, where it can represent Q. By default the rule decides.
+    image : Image, optional
+        The shape of the block and which factors have one precision, without which no plan is
+        ``spectral``.
 
     Returns
     -------
@@ -144,7 +158,7 @@ def plan_gaussian(
         raise ValueError(
             f"Got structure={structure!r}. Choose one of {', '.join(map(repr, STRUCTURES))}."
         )
-    chosen = _built(maps, structure)
+    chosen = _built(maps, structure, image)
     if isinstance(chosen, Exception):
         raise chosen
     name = chosen.name if structure is None else f"{chosen.name} (as asked)"
@@ -165,8 +179,16 @@ def diagonal_plan(n: int) -> GaussianPlan:
     return GaussianPlan("diagonal", "", position, 0, Diagonal(n), diagonal_operations(n))
 
 
-def _built(maps: Sequence[LinearMap | OperatorMap], structure: str | None) -> Structure | Exception:
+def _built(
+    maps: Sequence[LinearMap | OperatorMap], structure: str | None, image: Image | None
+) -> Structure | Exception:
     """The structure that was asked for, or the best one."""
+    if structure == "spectral":
+        return spectral_structure(maps, image)
+    if structure is None and maps[0].shape[1] >= _FEWEST_SPECTRAL:
+        spectral = spectral_structure(maps, image)
+        if isinstance(spectral, Structure):
+            return _fastest_besides(maps, spectral)
     stored = [one for one in maps if isinstance(one, LinearMap)]
     by_products = len(stored) < len(maps)
     if structure == "iterative" or (by_products and structure is None):
@@ -180,6 +202,17 @@ def _built(maps: Sequence[LinearMap | OperatorMap], structure: str | None) -> St
     if structure is not None:
         return BUILDERS[structure](pattern)
     return _cheaper_by_iteration(stored, _choose(pattern))
+
+
+def _fastest_besides(maps: Sequence[LinearMap | OperatorMap], spectral: Structure) -> Structure:
+    """The spectral structure, or a simple one that takes less time."""
+    stored = [one for one in maps if isinstance(one, LinearMap)]
+    if len(stored) < len(maps):
+        return spectral
+    pattern = find_pattern(stored)
+    found = [BUILDERS[name](pattern) for name in _BESIDES_SPECTRAL]
+    possible = [one for one in found if isinstance(one, Structure)]
+    return min([*possible, spectral], key=lambda one: one.time)
 
 
 def _cheaper_by_iteration(

@@ -11,9 +11,10 @@ import scipy.sparse.linalg
 
 from pymc_glm.exceptions import ImproperPosteriorError, InvalidDataError
 from pymc_glm.gaussian.null_direction import null_direction_by_products
+from pymc_glm.gaussian.spectral import Spectrum
 from pymc_glm.machine import LinearMap, OperatorMap
 
-__all__ = ["check_proper"]
+__all__ = ["check_proper", "check_proper_in_basis"]
 
 # Singular values below this share of the largest count as zero.
 _TOLERANCE = 1e-13
@@ -88,6 +89,50 @@ def check_proper(
     direction = np.zeros(n)
     direction[open_columns] = null / scale
     raise _improper(direction, names)
+
+
+def check_proper_in_basis(
+    spectrum: Spectrum,
+    maps_weights: Sequence[tuple[LinearMap | OperatorMap, float]],
+    names: Sequence[tuple[str, slice]],
+) -> None:
+    """Check that Q = sum of w K'K is positive definite, by its eigenvalues.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The basis in which each K'K is diagonal.
+    maps_weights : sequence of (LinearMap or OperatorMap, float)
+        Map of each factor, and the precision of its rows at one point.
+    names : sequence of (str, slice)
+        Variables of the block and their places in it.
+
+    Raises
+    ------
+    InvalidDataError
+        If a precision is negative or not finite.
+    ImproperPosteriorError
+        If some wave is informed by no factor. The message names its variables.
+    """
+    informed = np.zeros(spectrum.size)
+    for linear_map, weight in maps_weights:
+        if not (np.isfinite(weight) and weight >= 0):
+            raise InvalidDataError(
+                f"The precision of the rows of a factor on {', '.join(name for name, _ in names)}"
+                f" is {weight}. Precisions must be finite and not negative."
+            )
+        if linear_map.is_empty or weight == 0:
+            continue
+        eigenvalues = spectrum.eigenvalues_of(linear_map)
+        informed += eigenvalues / eigenvalues.max()
+    # Eigenvalues are squares of singular values.
+    lowest = int(np.argmin(informed))
+    if informed[lowest] <= _TOLERANCE**2:
+        wave = np.zeros(spectrum.size)
+        wave[lowest] = 1.0
+        direction = spectrum.basis.array(wave)
+        direction[np.abs(direction) < 1e-6 * np.abs(direction).max()] = 0.0
+        raise _improper(direction, names)
 
 
 def _improper(direction: np.ndarray, names: Sequence[tuple[str, slice]]) -> ImproperPosteriorError:

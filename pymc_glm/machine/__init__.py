@@ -14,7 +14,7 @@ from pymc_glm.machine.hyperparameter import (
 from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.machine.machine import AlternateBlock, Guest, LatentMachine, Refusal
 from pymc_glm.machine.moves import is_parameter_of_smooth, moves_with_block
-from pymc_glm.machine.operator_map import OperatorMap, stored
+from pymc_glm.machine.operator_map import OperatorMap, linear_operator, stored
 from pymc_glm.machine.reference_move import ANGLE, PseudoRows, ReferenceMove
 from pymc_glm.machine.strategy import with_block, with_scales
 
@@ -39,6 +39,7 @@ __all__ = [
     "RowwiseTarget",
     "ScaleDependence",
     "is_parameter_of_smooth",
+    "linear_operator",
     "moves_with_block",
     "stored",
     "with_block",

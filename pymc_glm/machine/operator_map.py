@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from pytensor.tensor.variable import TensorVariable
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from pymc_glm.machine.linear_map import LinearMap
 from pymc_glm.operators import AbstractOperator, Composition, Reshaped, Scaled, Select, Sum
 
-__all__ = ["OperatorMap", "stored"]
+__all__ = ["OperatorMap", "linear_operator", "stored"]
 
 
 class OperatorMap(NamedTuple):
@@ -76,6 +77,33 @@ def stored(linear_map: LinearMap | OperatorMap) -> LinearMap:
             "products only. Ask for solver='iterative'."
         )
     return linear_map
+
+
+def linear_operator(
+    linear_map: LinearMap | OperatorMap, values: np.ndarray | None = None
+) -> LinearOperator:
+    """The products of a map with numbers.
+
+    Parameters
+    ----------
+    linear_map : LinearMap or OperatorMap, shape (m, n)
+        The map.
+    values : ndarray, shape (nnz,), optional
+        Needed where the map is symbolic.
+
+    Returns
+    -------
+    product : scipy.sparse.linalg.LinearOperator, shape (m, n)
+    """
+    if isinstance(linear_map, LinearMap):
+        return aslinearoperator(linear_map.matrix(values))
+    operator = linear_map.operator
+    return LinearOperator(
+        linear_map.shape,
+        matvec=lambda x: operator.forward(np.reshape(x, operator.shape_in)).ravel(),
+        rmatvec=lambda y: operator.adjoint(np.reshape(y, operator.shape_out)).ravel(),
+        dtype=float,
+    )
 
 
 def _in_words(operator: AbstractOperator) -> str:

@@ -99,6 +99,9 @@ def _pays(machine: LatentMachine, hyper: Hyperparameter) -> bool:
     if machine.plan.structure == "low rank":
         # All scales share the costly product, where they multiply whole factors.
         return len(hyper.scales) == len(hyper.factors)
+    if machine.plan.structure == "spectral":
+        # The determinant takes no transform, and less time than the draw.
+        return not _is_well_known(machine, hyper)
     operations = machine.plan.operations + _assembly(machine, hyper)
     if operations * hyper.size > (CHEAP_FLIPS if hyper.is_binary else CHEAP):
         return False

@@ -147,6 +147,21 @@ class Fourier(AbstractOperator):
     def _content(self) -> tuple[Any, ...]:
         return self._real, self._imaginary
 
+    def by_row(self, values: np.ndarray) -> np.ndarray:
+        """Return the value that belongs to the frequency of each row.
+
+        Parameters
+        ----------
+        values : ndarray
+            One for each frequency, of the shape of ``numpy.fft.rfftn`` of the array.
+
+        Returns
+        -------
+        values : ndarray, shape `shape_out`
+        """
+        flat = np.ravel(values)
+        return np.concatenate([flat[self._real], flat[self._imaginary]])
+
     def gram_diagonal(self) -> np.ndarray:
         """Return the diagonal, which is constant: a shift changes the phase of a pair only."""
         return np.full(self.size_in, self.size_out / self.size_in)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pymc_glm.gaussian import plan_gaussian
 from pymc_glm.machine import AlternateBlock, BlockVariable, Factor, Refusal
 from pymc_glm.recognize.block import Block, find_block
 from pymc_glm.recognize.certify import certify
 from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import LARGEST_COLLAPSED
 from pymc_glm.recognize.model_view import ModelView
+from pymc_glm.recognize.planning import plan_block
 
 __all__ = ["Alternation", "find_alternates"]
 
@@ -69,7 +69,7 @@ def find_alternates(
         second_layout = block_layout(view, second)
         second_factors = build_factors(view, second, second_layout)
         certify(view, second_factors, second_layout)
-        plan = plan_gaussian([factor.linear_map for factor in second_factors])
+        plan = plan_block(second_layout, second_factors)
         found.append(AlternateBlock(second_layout, second_factors, plan))
         known = {term.name for term, _ in joined.matches}
         own = [(term, matches) for term, matches in second.matches if term.name not in known]

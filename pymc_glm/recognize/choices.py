@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pymc_glm.exceptions import RecognitionError
-from pymc_glm.gaussian import STRUCTURES, ConjugateGradients, plan_gaussian
+from pymc_glm.gaussian import STRUCTURES, ConjugateGradients
 from pymc_glm.machine import LatentMachine, with_block, with_scales
+from pymc_glm.recognize.planning import plan_block
 from pymc_glm.recognize.sites import with_sites
 
 __all__ = ["refuse_without_determinant", "with_choices"]
@@ -80,5 +81,5 @@ def _with_solver(machine: LatentMachine, solver: str | ConjugateGradients) -> La
             f"Got solver={solver!r} for a block that moves from a Gaussian reference. Use"
             " block='gibbs' as well."
         )
-    plan = plan_gaussian([factor.linear_map for factor in machine.factors], structure)
+    plan = plan_block(machine.block, machine.factors, structure)
     return machine._replace(plan=plan._replace(solution=settings))

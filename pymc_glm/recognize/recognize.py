@@ -13,7 +13,7 @@ from pymc.model.core import Model, modelcontext
 import pymc_glm.recognize.matchers  # noqa: F401
 
 from pymc_glm.exceptions import InvalidDataError, RecognitionError
-from pymc_glm.gaussian import ConjugateGradients, plan_gaussian
+from pymc_glm.gaussian import ConjugateGradients
 from pymc_glm.machine import (
     AlternateBlock,
     BlockVariable,
@@ -31,6 +31,7 @@ from pymc_glm.recognize.explicit import lift_latents
 from pymc_glm.recognize.factors import block_layout, build_factors
 from pymc_glm.recognize.hyperparameters import assign_roles
 from pymc_glm.recognize.model_view import ModelView, view_model
+from pymc_glm.recognize.planning import plan_block
 from pymc_glm.recognize.recentre import recentre
 from pymc_glm.recognize.reference_move import with_reference
 
@@ -133,7 +134,7 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     factors, latents = lift_latents(view, factors, requested)
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
-    plan = plan_gaussian([factor.linear_map for factor in factors])
+    plan = plan_block(layout, factors)
     machine = LatentMachine(
         block=layout,
         factors=factors,

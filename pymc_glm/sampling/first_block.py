@@ -1,4 +1,4 @@
-"""A first value of a block that is too large to factorise."""
+"""A first value of a block whose precision is not stored."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg
+from scipy.sparse.linalg import LinearOperator, cg
 
-from pymc_glm.machine import LinearMap, OperatorMap
+from pymc_glm.gaussian import Spectrum
+from pymc_glm.machine import LinearMap, OperatorMap, linear_operator
 
-__all__ = ["NumericRows", "draw_by_products"]
+__all__ = ["NumericRows", "draw_by_products", "draw_in_basis"]
 
 # A start need not be exact: chains forget it.
 TOLERANCE = 1e-4
@@ -43,7 +44,7 @@ def draw_by_products(rng: np.random.Generator, rows: Sequence[NumericRows]) -> n
     -------
     block : ndarray, shape (n,)
     """
-    maps = [_products(row) for row in rows]
+    maps = [linear_operator(row.linear_map, row.values) for row in rows]
     right = np.zeros(maps[0].shape[1])
     for product, row in zip(maps, rows, strict=True):
         noise = np.sqrt(row.precision) * rng.standard_normal(row.precision.size)
@@ -61,16 +62,31 @@ def draw_by_products(rng: np.random.Generator, rows: Sequence[NumericRows]) -> n
     return cg(q, right, rtol=TOLERANCE, maxiter=ITERATIONS, M=inverse)[0]
 
 
-def _products(row: NumericRows) -> LinearOperator:
-    if isinstance(row.linear_map, LinearMap):
-        return aslinearoperator(row.linear_map.matrix(row.values))
-    operator = row.linear_map.operator
-    return LinearOperator(
-        row.linear_map.shape,
-        matvec=lambda x: operator.forward(np.reshape(x, operator.shape_in)).ravel(),
-        rmatvec=lambda y: operator.adjoint(np.reshape(y, operator.shape_out)).ravel(),
-        dtype=float,
+def draw_in_basis(
+    rng: np.random.Generator, rows: Sequence[NumericRows], spectrum: Spectrum
+) -> np.ndarray:
+    """Draw the block of Gaussian rows by its coefficients.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        It is advanced.
+    rows : sequence of NumericRows
+        The factors, each with one precision for all rows.
+    spectrum : Spectrum
+        The basis in which Q is diagonal.
+
+    Returns
+    -------
+    block : ndarray, shape (n,)
+    """
+    precision, information = spectrum.moments(
+        (row.linear_map, row.precision[0], row.precision * (row.location - row.offset))
+        for row in rows
+        if row.precision.size
     )
+    noise = rng.standard_normal(precision.size)
+    return spectrum.basis.array((information + np.sqrt(precision) * noise) / precision)
 
 
 def _diagonal(row: NumericRows) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pytensor.tensor as pt
@@ -12,11 +13,11 @@ import scipy.sparse as sp
 from pytensor.tensor.variable import TensorVariable
 from scipy.sparse.linalg import splu
 
-from pymc_glm.gaussian import check_proper
+from pymc_glm.gaussian import Spectrum, check_proper, check_proper_in_basis
 from pymc_glm.machine import Factor, LinearMap, stored
 from pymc_glm.recognize.evaluate import Evaluator
 from pymc_glm.recognize.recognize import Recognition
-from pymc_glm.sampling.first_block import NumericRows, draw_by_products
+from pymc_glm.sampling.first_block import NumericRows, draw_by_products, draw_in_basis
 
 __all__ = ["StartingPoints"]
 
@@ -64,10 +65,12 @@ class StartingPoints:
     def check(self, point: dict[str, np.ndarray]) -> None:
         """Check that the block's precision is positive definite at a point."""
         rows = [row for row in self._rows(point) if not row.linear_map.is_empty]
-        check_proper(
-            [(row.linear_map, row.values, row.precision) for row in rows],
-            [(variable.rv_name, variable.positions) for variable in self.machine.block],
-        )
+        names = [(variable.rv_name, variable.positions) for variable in self.machine.block]
+        if self.machine.plan.structure == "spectral":
+            weights = [(row.linear_map, float(row.precision[0])) for row in rows]
+            check_proper_in_basis(cast(Spectrum, self.machine.plan.storage), weights, names)
+            return
+        check_proper([(row.linear_map, row.values, row.precision) for row in rows], names)
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
         """A state: the block's variables in the drawn order, hyperparameters, explicit latents.
@@ -132,6 +135,8 @@ class StartingPoints:
         rows = self._rows(point)
         if self.machine.plan.structure == "iterative":
             return draw_by_products(rng, rows)
+        if self.machine.plan.structure == "spectral":
+            return draw_in_basis(rng, rows, cast(Spectrum, self.machine.plan.storage))
         matrix = sp.vstack([stored(row.linear_map).matrix(row.values) for row in rows]).tocsr()
         precision = np.concatenate([row.precision for row in rows])
         target = np.concatenate([row.location - row.offset for row in rows])

@@ -107,7 +107,9 @@ def build_sweep(machine: LatentMachine) -> SweepGraph:
         _set_explicit_latents(state, machine, latent_rows, rows)
         return _sweep_graph(machine, state, rng, x, inputs, multiple)
     latent_rows = draw_latents(state, machine.plan, rescaled)
-    reference = reference_point(state.factors) if collapsed else np.zeros(machine.size)
+    reference = (
+        reference_point(state.factors, machine.plan) if collapsed else np.zeros(machine.size)
+    )
     # Moving twice costs little there, and makes draws of the scales nearly independent.
     is_cheap = machine.plan.operations <= CHEAP_MOVE
     again = [hyper for hyper in collapsed if hyper.joint is None and is_cheap]

@@ -20,7 +20,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import GaussianPlan, Rows, log_marginal, response
-from pymc_glm.machine import Hyperparameter
+from pymc_glm.machine import Hyperparameter, linear_operator
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.hyperparameters import draw_conjugate, slice_width
 from pymc_glm.sweep.state import SweepState
@@ -255,7 +255,7 @@ def _measured_from(reference: np.ndarray, row: Rows) -> Rows:
         return row
     linear_map, offset = row.linear_map, row.offset
     if linear_map.is_constant and isinstance(offset, np.ndarray):
-        return row._replace(offset=offset + row.stored_map.matrix() @ reference)
+        return row._replace(offset=offset + linear_operator(linear_map).matvec(reference))
     moved = response(linear_map, pt.constant(reference), offset)
     return row._replace(offset=moved)
 

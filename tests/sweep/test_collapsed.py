@@ -222,7 +222,9 @@ class Fixed:
             for i, (factor, relative) in enumerate(zip(factors, self.relative, strict=True))
             if factor.linear_map.rows.size
         ]
-        update_without_block(state, machine.plan, rows, self.hyper, reference_point(state.factors))
+        update_without_block(
+            state, machine.plan, rows, self.hyper, reference_point(state.factors, machine.plan)
+        )
 
     def dense(self, value):
         """Log posterior of the hyperparameter, by multivariate normal laws; up to a constant.
