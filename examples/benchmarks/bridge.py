@@ -5,19 +5,12 @@ The package was last released in 2023 and does not build with today's Cython and
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-
-from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from foreign import PYTHON, Foreign, draw_chains, elapsed
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 from xarray import Dataset, DataTree
@@ -25,12 +18,18 @@ from xarray import Dataset, DataTree
 if TYPE_CHECKING:
     from pymc import Model
 
-__all__ = ["bayesbridge", "environment", "prepare"]
+__all__ = ["BAYESBRIDGE", "bayesbridge"]
 
-WORKER = Path(__file__).with_name("bridge_worker.py")
-PYTHON = "3.11"
-BUILD = ("setuptools<70", "wheel", "cython<3", "numpy<2", "scipy<1.12")
-RELEASE = "bayesbridge==0.2.6"
+# As the package declares neither bounds nor build requirements, both are installed first.
+BAYESBRIDGE = Foreign(
+    "bayesbridge",
+    (
+        ("setuptools<70", "wheel", "cython<3", "numpy<2", "scipy<1.12"),
+        ("--no-build-isolation", "bayesbridge==0.2.6"),
+    ),
+    Path(__file__).with_name("bridge_worker.py"),
+    f"Python {PYTHON}, a C compiler",
+)
 
 
 class _Prior(NamedTuple):
@@ -84,7 +83,8 @@ def bayesbridge(
     Returns
     -------
     tree : DataTree
-        The attribute ``note`` of the posterior says where it is another one.
+        Where it draws from another posterior, its attribute ``another_posterior`` is 1, and
+        ``note`` says which.
 
     Raises
     ------
@@ -97,83 +97,22 @@ def bayesbridge(
     https://doi.org/10.1080/01621459.2022.2057859
     """
     prior, X, y = _regression(model)
-    seeds = np.random.SeedSequence(random_seed).generate_state(chains, np.uint32)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores) as pool:
-        task = Path(folder, "task.npz")
-        np.savez(task, X=X, y=y, prior=prior[:3], draws=draws, tune=tune)
-        # The worker passes its seed to a generator that takes 31 bits.
-        parts = list(pool.map(lambda seed: _chain(task, int(seed) % 2**31), seeds))
-    joined = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    task = {"X": X, "y": y, "prior": prior[:3], "draws": draws, "tune": tune}
+    drawn = draw_chains(BAYESBRIDGE, task, chains, cores, random_seed)
     variables = {
-        "beta": (("chain", "draw", "predictor"), np.swapaxes(joined["coef"], 1, 2)),
-        "log_sigma": (("chain", "draw"), -0.5 * np.log(joined["obs_prec"])),
+        "beta": (("chain", "draw", "predictor"), np.swapaxes(drawn["coef"], 1, 2)),
+        "log_sigma": (("chain", "draw"), -0.5 * np.log(drawn["obs_prec"])),
     }
     if prior.exponent == 1.0:
-        variables["kappa"] = (("chain", "draw"), 1.0 / joined["global_scale"])
-    # Chains run in parallel, and the clock covers warm-up: compare divides it by the draws.
-    seconds = float(joined["runtime"].sum()) / min(cores, chains)
-    attributes = {"sampling_time": seconds, "note": prior.note}
+        variables["kappa"] = (("chain", "draw"), 1.0 / drawn["global_scale"])
+    # The clock covers warm-up: compare divides it by the draws.
+    attributes = {
+        "sampling_time": elapsed(drawn["runtime"], cores),
+        "note": prior.note,
+        "another_posterior": int(bool(prior.note)),
+    }
     posterior = Dataset(variables, {"predictor": list(model.coords["predictor"])}, attributes)
     return DataTree.from_dict({"posterior": posterior})
-
-
-def environment() -> Path:
-    """Folder of the environment that bayesbridge runs in."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "pymc-glm-benchmarks", f"bayesbridge-python{PYTHON}")
-
-
-def prepare() -> None:
-    """Make the environment, once; it takes half a minute, a C compiler, uv and the package index.
-
-    Raises
-    ------
-    ImportError
-        It cannot be made.
-    """
-    if _python().exists():
-        return
-    # As the package declares neither bounds nor build requirements, both are installed first.
-    install = ["pip", "install", "--quiet", "--python", str(_python())]
-    commands = (
-        ["venv", "--quiet", "--python", PYTHON, str(environment())],
-        [*install, *BUILD],
-        [*install, "--no-build-isolation", RELEASE],
-    )
-    for command in commands:
-        try:
-            subprocess.run([*_uv(), *command], check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            shutil.rmtree(environment(), ignore_errors=True)
-            reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-            raise ImportError(
-                f"Sampler 'bayesbridge' needs an environment of its own, which cannot be made: "
-                f"{reason}. It takes uv, Python {PYTHON}, a C compiler and the package index."
-            ) from error
-
-
-def _python() -> Path:
-    windows = os.name == "nt"
-    return environment() / ("Scripts/python.exe" if windows else "bin/python")
-
-
-def _uv() -> list[str]:
-    return [sys.executable, "-m", "uv"] if find_spec("uv") else ["uv"]
-
-
-def _chain(task: Path, seed: int) -> dict[str, np.ndarray]:
-    """Run one chain in a process, and read what it drew."""
-    found = task.with_name(f"draws-{seed}.npz")
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [str(_python()), str(WORKER), str(task), str(found), str(seed)]
-    finished = subprocess.run(command, env=os.environ | single, capture_output=True, text=True)
-    if finished.returncode:
-        raise RuntimeError(
-            f"bayesbridge ended with status {finished.returncode}. Its last words were: "
-            f"{finished.stderr.strip().splitlines()[-1:]}."
-        )
-    with np.load(found) as arrays:
-        return dict(arrays)
 
 
 def _regression(model: Model) -> tuple[_Prior, np.ndarray, np.ndarray]:

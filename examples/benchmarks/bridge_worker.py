@@ -1,4 +1,4 @@
-"""One chain of bayesbridge; runs in the environment that `bridge.prepare` makes.
+"""One chain of bayesbridge; runs in the environment that `foreign.prepare` makes.
 
 Arguments: the task and the file for the draws, both .npz, and the seed.
 """

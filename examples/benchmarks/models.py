@@ -2,7 +2,7 @@
 
 The models of the Nile's jumps and of the stack loss are those of ``pymc-glm demo``; regressions
 on many predictors are in `regressions`, models with varying effects in `multilevel`, outcomes
-that are not Gaussian in `likelihoods`.
+that are not Gaussian in `likelihoods`, images in `images`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from images import IMAGES
 from likelihoods import LIKELIHOODS
 from multilevel import radon, sleepstudy
 from regressions import REGRESSIONS, horseshoe_pn
@@ -145,7 +146,7 @@ def build(name: str) -> pm.Model:
         return BENCHMARKS[base]()
     if base not in SIZED or not size.isdecimal():
         raise ValueError(
-            f"{name!r} asks for a size of {size!r}. A number may follow {' and '.join(SIZED)} only."
+            f"{name!r} asks for a size of {size!r}. A number may follow {', '.join(SIZED)} only."
         )
     return SIZED[base](int(size))
 
@@ -161,6 +162,7 @@ BENCHMARKS: dict[str, Callable[[], pm.Model]] = {
     "radon": radon,
     "sleepstudy": sleepstudy,
     **LIKELIHOODS,
+    **IMAGES,
 }
 # Models whose size is an argument.
-SIZED: dict[str, Callable[[int], pm.Model]] = {"horseshoe_pn": horseshoe_pn}
+SIZED: dict[str, Callable[[int], pm.Model]] = {"horseshoe_pn": horseshoe_pn, **IMAGES}

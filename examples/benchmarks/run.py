@@ -24,7 +24,7 @@ import pandas as pd
 import pymc as pm
 
 from models import build
-from samplers import BUDGETS, sampler_named
+from samplers import BUDGETS, budget_of, sampler_named
 from xarray import DataTree
 
 import pymc_glm
@@ -100,7 +100,7 @@ def measure(
     samplers : sequence of str
         Keys of `samplers.BUDGETS`.
     draws, tune : int, optional
-        Kept and tuning draws per chain. Default: each sampler's own, `samplers.BUDGETS`.
+        Kept and tuning draws per chain. Default: each sampler's own, `samplers.budget_of`.
     chains : int
         Chains of each sampler, on as many cores as there are.
     seed : int
@@ -121,7 +121,7 @@ def measure(
         except ImportError as error:
             skipped[name] = str(error)
             continue
-        own_draws, own_tune = BUDGETS[name]
+        own_draws, own_tune = budget_of(name, benchmark)
         budget = Budget(
             own_draws if draws is None else draws, own_tune if tune is None else tune, chains, cores
         )
@@ -143,7 +143,10 @@ def measure(
     notes = {name: note for name, note in notes.items() if note}
     # Deterministics of the block stand in for it where a sampler knows nothing else.
     block = block & set(variables) or set(variables) - {rv.name for rv in model.free_RVs}
-    figures = _figures(comparison, block, reference, notes)
+    strangers = {
+        name for name, tree in trees.items() if tree["posterior"].attrs.get("another_posterior")
+    }
+    figures = _figures(comparison, block, reference, strangers)
     figures = {name: _finite(values) for name, values in figures.items()}
     return Results(benchmark, reference, variables, figures, notes, skipped, failed)
 

