@@ -31,8 +31,8 @@ _ITERATIVE_GAIN = 1.5
 _FEWEST_ITERATIVE = 1000
 # Fewer unknowns are drawn at least as fast by any other structure.
 _FEWEST_SPECTRAL = 300
-# What may be faster than a transform; a sparse factor of a lattice of so many never is.
-_BESIDES_SPECTRAL = ("diagonal", "chain", "banded", "arrow", "low rank")
+# What may be faster than a transform. A sparse factor of so many unknowns on a lattice never is.
+_BESIDES_SPECTRAL = ("diagonal", "chain", "banded", "low rank")
 # Any other structure is worth its detour where it takes this many times less.
 _DETOUR_GAIN = 1.5
 # A sparse factor is not looked for where the others take less: ten microseconds.
@@ -105,8 +105,8 @@ def plan_gaussian(
     5. otherwise ``dense``;
     6. in place of any but a diagonal or a chain, ``spectral``: all rows of each factor share one
        precision and every K'K is diagonal in the Fourier basis, or every one in the cosine basis,
-       which products with random vectors certify. There are 300 unknowns or more, and no band,
-       arrow or low rank takes less time;
+       which products with random vectors certify. There are 300 unknowns or more, and no band or
+       low rank takes less time, or an operator has no matrix;
     7. in place of any other, ``iterative``: perturbation and conjugate gradients, where there
        are 1000 unknowns or more and it takes two thirds of the time at most, a third where some
        rows have several entries and are no differences. It is the only structure where an operator
@@ -185,12 +185,12 @@ def _built(
     """The structure that was asked for, or the best one."""
     if structure == "spectral":
         return spectral_structure(maps, image)
-    if structure is None and maps[0].shape[1] >= _FEWEST_SPECTRAL:
-        spectral = spectral_structure(maps, image)
-        if isinstance(spectral, Structure):
-            return _fastest_besides(maps, spectral)
     stored = [one for one in maps if isinstance(one, LinearMap)]
     by_products = len(stored) < len(maps)
+    if structure is None and (by_products or maps[0].shape[1] >= _FEWEST_SPECTRAL):
+        spectral = spectral_structure(maps, image)
+        if isinstance(spectral, Structure):
+            return spectral if by_products else _fastest_besides(stored, spectral)
     if structure == "iterative" or (by_products and structure is None):
         return iterative_structure(maps)
     if by_products:
@@ -204,12 +204,9 @@ def _built(
     return _cheaper_by_iteration(stored, _choose(pattern))
 
 
-def _fastest_besides(maps: Sequence[LinearMap | OperatorMap], spectral: Structure) -> Structure:
+def _fastest_besides(maps: Sequence[LinearMap], spectral: Structure) -> Structure:
     """The spectral structure, or a simple one that takes less time."""
-    stored = [one for one in maps if isinstance(one, LinearMap)]
-    if len(stored) < len(maps):
-        return spectral
-    pattern = find_pattern(stored)
+    pattern = find_pattern(maps)
     found = [BUILDERS[name](pattern) for name in _BESIDES_SPECTRAL]
     possible = [one for one in found if isinstance(one, Structure)]
     return min([*possible, spectral], key=lambda one: one.time)

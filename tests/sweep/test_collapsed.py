@@ -9,12 +9,13 @@ import pytensor.tensor as pt
 import pytest
 
 from pytensor.tensor.random.type import random_generator_type
-from scipy.stats import multivariate_normal
+from scipy.linalg import cholesky, solve_triangular
 
 import pymc_glm.sweep.collapsed as collapsed_module
 
 from pymc_glm import explain
-from pymc_glm.machine import with_scales
+from pymc_glm.machine import LinearMap, OperatorMap, linear_operator, with_scales
+from pymc_glm.operators import Convolution, gaussian_kernel
 from pymc_glm.ops import KernelOp
 from pymc_glm.recognize import recognize
 from pymc_glm.recognize.dependence import PYTHON_MODE
@@ -116,6 +117,14 @@ def wide():
     pm.Normal("y", X.T @ pm.Normal("b", 0, half_normal(), shape=7), 0.8, observed=Y[:3])
 
 
+def blurred():
+    """An operator without a matrix: Q is diagonal in the Fourier basis."""
+    shape = (23, 24)
+    x = pm.Normal("x", 0.3, half_normal(), shape=shape)
+    data = np.random.default_rng(34).normal(2.0, 1.0, size=shape)
+    pm.Normal("y", Convolution(gaussian_kernel(3, 1.0), shape)(x), 0.8, observed=data)
+
+
 def group_scales():
     """A vector of scales, a slice move for each."""
     s = pm.HalfNormal("s", 2, shape=2)[GROUP % 2]
@@ -149,6 +158,7 @@ SLICED = (
     correction,
     walk,
     wide,
+    blurred,
     group_scales,
     indicators,
     shared_by_two_terms,
@@ -220,7 +230,7 @@ class Fixed:
         rows = [
             LatentRows(i, pt.constant(relative if factor.family.has_latent else 1.0), None, None)
             for i, (factor, relative) in enumerate(zip(factors, self.relative, strict=True))
-            if factor.linear_map.rows.size
+            if not factor.linear_map.is_empty
         ]
         update_without_block(
             state, machine.plan, rows, self.hyper, reference_point(state.factors, machine.plan)
@@ -238,10 +248,14 @@ class Fixed:
         own, data, total = [], [], 0.0
         for factor, relative in zip(machine.factors, self.relative, strict=True):
             correction = 0.0 if factor.correction is None else factor.correction
-            graphs = [factor.linear_map.values, factor.offset, factor.parameters["scale"]]
+            linear_map = factor.linear_map
+            if isinstance(linear_map, OperatorMap):
+                product = linear_operator(linear_map)
+                linear_map = LinearMap.from_matrix(product @ np.eye(product.shape[1]))
+            graphs = [linear_map.values, factor.offset, factor.parameters["scale"]]
             evaluate = Evaluator([*map(pt.as_tensor, graphs), pt.as_tensor(correction)], others)
             entries, offset, scale, extra = evaluate(point)
-            matrix = factor.linear_map.matrix(entries).toarray()
+            matrix = linear_map.matrix(entries).toarray()
             deviation = np.broadcast_to(scale, (factor.size,)) / np.sqrt(relative)
             total += extra
             rows = own if factor.term in inside else data
@@ -252,11 +266,10 @@ class Fixed:
         covariance = inverse @ np.diag(deviation**2) @ inverse.T
         total -= np.linalg.slogdet(prior)[1]
         matrix, offset, deviation = (np.concatenate(parts) for parts in zip(*data, strict=True))
-        law = multivariate_normal(
-            matrix @ mean + offset, matrix @ covariance @ matrix.T + np.diag(deviation**2)
-        )
-        log_prior = Evaluator([self.hyper.log_prior], others)(point)[0]
-        return total + law.logpdf(np.zeros(deviation.size)) + log_prior
+        root = cholesky(matrix @ covariance @ matrix.T + np.diag(deviation**2), lower=True)
+        residual = solve_triangular(root, matrix @ mean + offset, lower=True)
+        total -= np.log(np.diag(root)).sum() + 0.5 * residual @ residual
+        return total + Evaluator([self.hyper.log_prior], others)(point)[0]
 
 
 def differences(numbers):
