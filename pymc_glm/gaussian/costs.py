@@ -86,4 +86,4 @@ def spectral_operations(n: int) -> float:
 
 def spectral_time(n: int) -> float:
     """Time of a draw in coefficients: a call of Python, and that of an unknown."""
-    return 1_200_000.0 + 350.0 * n
+    return 800_000.0 + 350.0 * n
