@@ -31,8 +31,10 @@ _ITERATIVE_GAIN = 1.5
 _FEWEST_ITERATIVE = 1000
 # Fewer unknowns are drawn at least as fast by any other structure.
 _FEWEST_SPECTRAL = 300
-# What may be faster than a transform. A sparse factor of so many unknowns on a lattice never is.
+# What may be faster than a transform of more unknowns than this, for which a sparse factor is no
+# longer worth its analysis.
 _BESIDES_SPECTRAL = ("diagonal", "chain", "banded", "low rank")
+_MOST_ANALYSED = 4000
 # Any other structure is worth its detour where it takes this many times less.
 _DETOUR_GAIN = 1.5
 # A sparse factor is not looked for where the others take less: ten microseconds.
@@ -105,8 +107,8 @@ def plan_gaussian(
     5. otherwise ``dense``;
     6. in place of any but a diagonal or a chain, ``spectral``: all rows of each factor share one
        precision and every K'K is diagonal in the Fourier basis, or every one in the cosine basis,
-       which products with random vectors certify. There are 300 unknowns or more, and no band or
-       low rank takes less time, or an operator has no matrix;
+       which products with random vectors certify. There are 300 unknowns or more and no other
+       structure takes less time, or an operator has no matrix;
     7. in place of any other, ``iterative``: perturbation and conjugate gradients, where there
        are 1000 unknowns or more and it takes two thirds of the time at most, a third where some
        rows have several entries and are no differences. It is the only structure where an operator
@@ -205,9 +207,12 @@ def _built(
 
 
 def _fastest_besides(maps: Sequence[LinearMap], spectral: Structure) -> Structure:
-    """The spectral structure, or a simple one that takes less time."""
+    """The spectral structure, or one that takes less time."""
     pattern = find_pattern(maps)
-    found = [BUILDERS[name](pattern) for name in _BESIDES_SPECTRAL]
+    if pattern.size <= _MOST_ANALYSED:
+        found = [_choose(pattern)]
+    else:
+        found = [BUILDERS[name](pattern) for name in _BESIDES_SPECTRAL]
     possible = [one for one in found if isinstance(one, Structure)]
     return min([*possible, spectral], key=lambda one: one.time)
 

@@ -86,9 +86,9 @@ def sample(
     solver : str or ConjugateGradients
         How the Gaussian block is drawn. ``"auto"`` takes the cheapest of ``"diagonal"``,
         ``"chain"``, ``"banded"``, ``"arrow"``, ``"low rank"``, ``"sparse"``, ``"dense"``,
-        ``"spectral"`` and ``"iterative"``; `pymc_glm.explain` says which and why. A name asks for one, and
-        `pymc_glm.ConjugateGradients` for an iterative one with a tolerance, exact at any tolerance
-        if it is corrected. Draws of one seed differ between solvers, their law does not.
+        ``"spectral"`` and ``"iterative"``; `pymc_glm.explain` says which and why. A name asks for
+        one, and `pymc_glm.ConjugateGradients` for an iterative one with a tolerance, exact at any
+        tolerance if it is corrected. Draws of one seed differ between solvers, their law does not.
     var_names : sequence of str, optional
         Variables to keep in the result.
     progressbar : bool or str

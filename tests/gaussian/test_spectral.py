@@ -204,7 +204,7 @@ def test_small_eigenvalues_are_accurate():
 
 def test_the_rule():
     """Spectral for images, a chain for a chain, and nothing without a word on the precisions."""
-    shape = (30, 30)
+    shape = (40, 40)
     maps = [stored(Differences(shape)), stored(Identity(shape))]
     assert plan_gaussian(maps, image=image(shape, maps)).structure == "spectral"
     assert plan_gaussian(maps).structure != "spectral"
@@ -213,10 +213,10 @@ def test_the_rule():
     assert plan_gaussian(small, image=image((6, 6), small)).structure != "spectral"
     line = [stored(Differences((1000,))), stored(Identity((1000,)))]
     assert plan_gaussian(line, image=image((1000,), line)).structure == "chain"
-    flat = [applied(Convolution(gaussian_kernel(5, 1.0), shape)), stored(Identity(900))]
-    plan = plan_gaussian(flat, image=image((900,), flat))
+    flat = [applied(Convolution(gaussian_kernel(5, 1.0), shape)), stored(Identity(1600))]
+    plan = plan_gaussian(flat, image=image((1600,), flat))
     assert plan.structure == "spectral"
-    assert "30 x 30" in plan.reason
+    assert "40 x 40" in plan.reason
 
 
 @pytest.mark.parametrize(
