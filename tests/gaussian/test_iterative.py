@@ -172,11 +172,53 @@ def test_a_tolerance_is_a_residual():
     assert errors[0] > errors[1] > errors[2]
 
 
+@pytest.mark.parametrize("level", [1e4, 1e8])
+def test_a_block_far_from_zero_is_drawn_as_exactly(level):
+    """A shift of the block moves its draws by that shift, from a start near by."""
+    factors = problem("lattice", "none")
+    draws = []
+    for shift in (0.0, level):
+        moved = [
+            (one, c - shift * (matrix_of(one) @ np.ones(306)), w, eta)
+            for (one, c, w, eta) in factors
+        ]
+        system, weights, _, integers, floats, options = arguments(moved, 1e-8)
+        noise = np.random.default_rng(0).standard_normal(system.size - 306)
+        start = np.full(306, shift)
+        x = iterative_from_noise(system, noise, weights, start, integers, floats, options)
+        draws.append(x - shift)
+    np.testing.assert_allclose(draws[1], draws[0], atol=1e-6 + 1e-14 * level)
+    assert np.std(draws[1]) > 0.1
+
+
+def test_acceptance_does_not_depend_on_the_level():
+    """A corrected draw moves as often far from zero as near it."""
+    rates = []
+    for level in (0.0, 1e3):
+        factors = problem("lattice", "none")
+        factors = [
+            (one, c - level * (matrix_of(one) @ np.ones(306)), w, eta)
+            for (one, c, w, eta) in factors
+        ]
+        system, weights, _, integers, floats, options = arguments(factors, 1e-2)
+        q, h = moments(factors)
+        rng = np.random.default_rng(6)
+        x = np.linalg.solve(q, h)
+        moved = 0
+        for _ in range(300):
+            y = corrected_draw(rng, system, weights, x, integers, floats, options)
+            moved += not np.array_equal(x, y)
+            x = y
+        rates.append(moved / 300)
+    assert rates[0] > 0.3
+    assert abs(rates[0] - rates[1]) < 0.25
+
+
 def test_a_corrected_draw_is_exact_at_a_crude_tolerance():
     """Its mean and variances are right where those of the plain draw are far off."""
     factors = problem("lattice", "operator", span=3.0)
     q, h = moments(factors)
-    system, weights, _, integers, floats, options = arguments(factors, 3e-2)
+    system, weights, _, integers, floats, options = arguments(factors, 1e-1)
     covariance = np.linalg.inv(q)
     mean = covariance @ h
     rng = np.random.default_rng(4)
@@ -202,7 +244,7 @@ def test_without_the_correction_that_tolerance_is_too_crude():
     """The test above can fail: the plain draw at the same tolerance has too small a spread."""
     factors = problem("lattice", "operator", span=3.0)
     q, _ = moments(factors)
-    system, weights, start, integers, floats, options = arguments(factors, 3e-2)
+    system, weights, start, integers, floats, options = arguments(factors, 1e-1)
     rng = np.random.default_rng(4)
     size = system.size - 306 + weights.size
     draws = np.stack(
