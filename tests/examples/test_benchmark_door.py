@@ -306,12 +306,14 @@ def test_gibbs_agrees_with_nuts(name):
 
 
 # Within a tenth of the bound, on one side or the other.
-BORDERLINE = {"censored_affairs", "probit_bacteria"}
+BORDERLINE = {"censored_affairs", "probit_bacteria", "tv2d_denoise"}
 SLOW_STARTS = {
     "censored_affairs": "the scale moves by slices of the whole block",
     "probit_bacteria": "the scale moves by slices of the whole block",
     "horseshoe_pn": "kernels for more unknowns than data are many, and take long for 2000 unknowns",
     "ordered_probit_wine": "cutpoints and effects move by slices of the whole block: many graphs",
+    "tv2d_deblur": "conjugate gradients have many kernels, and draws one by one some more",
+    "tv2d_denoise": "draws one by one have kernels besides those of the block",
     "sleepstudy": "PyMC's starting point of a Cholesky factor compiles a scan in C",
 }
 
