@@ -14,8 +14,8 @@ class ConjugateGradients(NamedTuple):
     ----------
     tolerance : float
         Residual at which a solution is accepted, in the norm of the inverse preconditioner and
-        relative to the size of the perturbation, not of the mean. At 1e-8, the default, the error is
-        far below what any number of draws could resolve.
+        relative to the size of the perturbation, not of the mean. At 1e-8, the default, the error
+        is far below what any number of draws could resolve.
     corrected : bool
         Whether each draw is accepted or refused by a Metropolis step that makes the chain exact at
         any tolerance; the acceptance rate is close to one at 1e-6 already. The iteration then
