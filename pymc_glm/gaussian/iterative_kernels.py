@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_glm.gaussian.draw_kernels import SINGULAR, dot
 from pymc_glm.gaussian.incomplete_kernels import (
     neighbours_multiply,
     neighbours_pivots,
@@ -28,10 +29,6 @@ from pymc_glm.operators.program_kernels import apply_program, apply_program_adjo
 
 __all__ = ["corrected_draw", "iterative_draw", "iterative_from_noise"]
 
-SINGULAR = (
-    "The precision of the Gaussian block is not positive definite, or not finite, at the current "
-    "latents. Some direction is informed by no factor, or a precision has overflowed."
-)
 NOT_CONVERGED = (
     "The conjugate gradients that draw the Gaussian block did not reach their tolerance. The "
     "precisions of its factors differ by too many orders of magnitude for an iterative solver; ask "
@@ -171,27 +168,6 @@ def perturbed(integers, floats, system, far_weight, noise):
 
 
 @kernel
-def _inner(left, right):
-    # Four sums at once hide the latency of the additions.
-    a = 0.0
-    b = 0.0
-    c = 0.0
-    d = 0.0
-    n = left.size
-    j = 0
-    while j + 3 < n:
-        a += left[j] * right[j]
-        b += left[j + 1] * right[j + 1]
-        c += left[j + 2] * right[j + 2]
-        d += left[j + 3] * right[j + 3]
-        j += 4
-    while j < n:
-        a += left[j] * right[j]
-        j += 1
-    return (a + b) + (c + d)
-
-
-@kernel
 def conjugate_gradients(integers, floats, system, far_weight, target, start, options):
     """Solve Q x = target from a start, to a residual of `options[0]` in the norm of M^-1.
 
@@ -213,13 +189,13 @@ def conjugate_gradients(integers, floats, system, far_weight, target, start, opt
     residual = target - product
     precondition(integers, weight, inverse, residual, z, buffer)
     direction = z.copy()
-    size = _inner(residual, z)
+    size = dot(residual, z)
     iterations = 0
     while size > bound:
         if iterations >= options[1]:
             raise ArithmeticError(NOT_CONVERGED)
         multiply(integers, floats, weight, diagonal, far_weight, direction, product)
-        curvature = _inner(direction, product)
+        curvature = dot(direction, product)
         if not 0.0 < curvature < np.inf:
             raise ArithmeticError(SINGULAR)
         step = size / curvature
@@ -227,7 +203,7 @@ def conjugate_gradients(integers, floats, system, far_weight, target, start, opt
             x[i] += step * direction[i]
             residual[i] -= step * product[i]
         precondition(integers, weight, inverse, residual, z, buffer)
-        following = _inner(residual, z)
+        following = dot(residual, z)
         ratio = following / size
         size = following
         for i in range(n):

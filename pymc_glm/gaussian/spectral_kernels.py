@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_glm.gaussian.draw_kernels import diagonal_from_noise
+from pymc_glm.gaussian.kernels import add_tail
 from pymc_glm.gaussian.marginal_kernels import diagonal_log_marginal
 from pymc_glm.numba_support import kernel
 from pymc_glm.operators.program_kernels import apply_program, apply_program_adjoint
@@ -23,12 +24,7 @@ __all__ = [
 @kernel
 def add_transformed(system, vector, layout):
     """``system`` with the coefficients of a vector added to V'h."""
-    coefficients = apply_program(layout, np.empty(0), vector)
-    out = system.copy()
-    first = system.size - vector.size
-    for i in range(vector.size):
-        out[first + i] += coefficients[i]
-    return out
+    return add_tail(system, apply_program(layout, np.empty(0), vector))
 
 
 @kernel
