@@ -6,13 +6,13 @@ import math
 import operator
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pymc_glm.exceptions import InvalidDataError
 
-__all__ = ["as_finite", "as_shape", "frozen", "times"]
+__all__ = ["DotTest", "as_finite", "as_shape", "dot_test", "frozen", "times"]
 
 
 def as_shape(shape: int | Iterable[int], name: str) -> tuple[int, ...]:
@@ -54,6 +54,46 @@ def as_finite(values: Any, name: str) -> np.ndarray:
             "An operator needs finite values."
         )
     return array
+
+
+class DotTest(NamedTuple):
+    """The two inner products that an adjoint makes equal.
+
+    Attributes
+    ----------
+    image : float
+        <y, A x>.
+    pullback : float
+        <A' y, x>.
+    scale : float
+        What their difference is relative to.
+    """
+
+    image: float
+    pullback: float
+    scale: float
+
+    def agrees(self, tolerance: float) -> bool:
+        """Whether they differ by no more than a relative tolerance, and are finite."""
+        return bool(abs(self.image - self.pullback) <= tolerance * self.scale)
+
+
+def dot_test(x: np.ndarray, ax: np.ndarray, y: np.ndarray, aty: np.ndarray) -> DotTest:
+    """Compare a product and a transposed product.
+
+    Parameters
+    ----------
+    x, aty : ndarray
+        What the operator takes, and a transposed product.
+    ax, y : ndarray
+        A product, and what the transposed operator takes.
+
+    References
+    ----------
+    Claerbout (1992), "Earth Soundings Analysis", chapter 5.
+    """
+    scale = np.linalg.norm(ax) * np.linalg.norm(y) + np.linalg.norm(aty) * np.linalg.norm(x)
+    return DotTest(float(np.vdot(y, ax)), float(np.vdot(aty, x)), float(scale))
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

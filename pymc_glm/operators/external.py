@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pymc_glm.operators.base import AbstractOperator
-from pymc_glm.operators.checks import as_shape, check_size, times
+from pymc_glm.operators.checks import as_shape, check_size, dot_test, times
 
 __all__ = ["External"]
 
@@ -127,13 +127,12 @@ class External(AbstractOperator):
                 f"{self.name} is not linear: matvec of -2x differs from -2 times matvec of x by "
                 f"{deviation:.3g}. An affine map needs its constant added outside."
             )
-        left, right = float(np.vdot(y, ax)), float(np.vdot(aty, x))
-        scale = np.linalg.norm(ax) * np.linalg.norm(y) + np.linalg.norm(aty) * np.linalg.norm(x)
-        if abs(left - right) > TOLERANCE * scale:
+        products = dot_test(x, ax, y, aty)
+        if not products.agrees(TOLERANCE):
             raise ValueError(
-                f"{self.name}: rmatvec is not the adjoint of matvec, as <y, A x> = {left:.10g} but "
-                f"<A' y, x> = {right:.10g}. Gradients and Gaussian draws need both products of one "
-                "matrix."
+                f"{self.name}: rmatvec is not the adjoint of matvec, as <y, A x> = "
+                f"{products.image:.10g} but <A' y, x> = {products.pullback:.10g}. Gradients and "
+                "Gaussian draws need both products of one matrix."
             )
 
 

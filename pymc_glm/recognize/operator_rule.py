@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.operators import AbstractOperator
 from pymc_glm.operators.apply import ApplyOperator
+from pymc_glm.operators.checks import dot_test
 from pymc_glm.operators.stages import SCALE, SELECT, SPARSE
 from pymc_glm.recognize.jacobian import apply_matrix
 from pymc_glm.recognize.linear_rules import linear_rule
@@ -38,13 +39,11 @@ def _refuse_wrong_adjoint(operator: AbstractOperator) -> None:
     """Refuse an operator whose adjoint is that of another: the draws would be wrong."""
     rng = np.random.default_rng(20250512)
     x, y = rng.normal(size=operator.shape_in), rng.normal(size=operator.shape_out)
-    image, back = operator.forward(x), operator.adjoint(y)
-    forward, adjoint = float(np.vdot(image, y)), float(np.vdot(x, back))
-    size = np.linalg.norm(image) * np.linalg.norm(y) + np.linalg.norm(x) * np.linalg.norm(back)
-    if not abs(forward - adjoint) <= TOLERANCE * size:
+    products = dot_test(x, operator.forward(x), y, operator.adjoint(y))
+    if not products.agrees(TOLERANCE):
         raise RecognitionError(
-            f"The adjoint of {operator.name} is wrong: <A x, y> is {forward:.10g}, and <x, A' y> is"
-            f" {adjoint:.10g} at a random x and y. Correct its adjoint;"
+            f"The adjoint of {operator.name} is wrong: <A x, y> is {products.image:.10g}, and"
+            f" <x, A' y> is {products.pullback:.10g} at a random x and y. Correct its adjoint;"
             " pymc_glm.testing.check_linear_operator tests it."
         )
 
