@@ -4,6 +4,7 @@ from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.edges import is_far
 from pymc_glm.gaussian.marginal import log_marginal
+from pymc_glm.gaussian.normal_equations import NormalEquations
 from pymc_glm.gaussian.plan import STRUCTURES, GaussianPlan, plan_gaussian
 from pymc_glm.gaussian.propriety import check_proper, check_proper_in_basis
 from pymc_glm.gaussian.reference import GaussianReference, gaussian_reference
@@ -16,6 +17,7 @@ __all__ = [
     "GaussianPlan",
     "GaussianReference",
     "Image",
+    "NormalEquations",
     "Rows",
     "Spectrum",
     "check_proper",

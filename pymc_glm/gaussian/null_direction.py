@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from scipy.sparse.linalg import LinearOperator, cg
-
+from pymc_glm.gaussian.normal_equations import NormalEquations
+from pymc_glm.machine import LinearMap, OperatorMap
 from pymc_glm.operators import AbstractOperator
 
 __all__ = ["null_direction_by_products"]
@@ -40,30 +40,21 @@ def null_direction_by_products(
     direction : ndarray, shape (n,), or None
         None where no such direction was found.
     """
-    n = rows.shape[1]
-
-    def gram(x: np.ndarray) -> np.ndarray:
-        total = rows.T @ (rows @ x)
-        for operator in operators:
-            image = operator.forward(x.reshape(operator.shape_in))
-            total = total + operator.adjoint(image).ravel()
-        return total
-
-    diagonal = np.asarray(rows.multiply(rows).sum(axis=0)).ravel()
-    diagonal += sum(operator.gram_diagonal() for operator in operators)
-    unseen = np.flatnonzero(diagonal == 0)
+    maps: list[LinearMap | OperatorMap] = [LinearMap.from_matrix(rows)]
+    maps += [OperatorMap(operator) for operator in operators]
+    equations = NormalEquations(maps, [None] * len(maps), [np.ones(one.shape[0]) for one in maps])
+    unseen = np.flatnonzero(equations.diagonal() == 0)
     if unseen.size:
-        direction = np.zeros(n)
+        direction = np.zeros(rows.shape[1])
         direction[unseen[0]] = 1.0
         return direction
-    probe = np.random.default_rng(0).standard_normal(n)
-    image = gram(probe)
-    product = LinearOperator((n, n), matvec=gram, dtype=float)
-    inverse = LinearOperator((n, n), matvec=lambda x: np.ravel(x) / diagonal, dtype=float)
-    informed, _ = cg(product, image, rtol=1e-11, maxiter=ITERATIONS, M=inverse)
+    gram = equations.precision()
+    probe = np.random.default_rng(0).standard_normal(rows.shape[1])
+    image = gram.matvec(probe)
+    informed = equations.solve(image, tolerance=1e-11, iterations=ITERATIONS)
     left = probe - informed
     if np.linalg.norm(left) < LEFT * np.linalg.norm(probe):
         return None
-    if np.linalg.norm(gram(left)) > VANISHING * np.linalg.norm(image):
+    if np.linalg.norm(gram.matvec(left)) > VANISHING * np.linalg.norm(image):
         return None
     return np.where(np.abs(left) > 1e-6 * np.abs(left).max(), left, 0.0)

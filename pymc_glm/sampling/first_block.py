@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scipy.sparse.linalg import LinearOperator, cg
-
-from pymc_glm.gaussian import Spectrum
-from pymc_glm.machine import LinearMap, OperatorMap, linear_operator
+from pymc_glm.gaussian import NormalEquations, Spectrum
+from pymc_glm.machine import LinearMap, OperatorMap
 
 __all__ = ["NumericRows", "draw_by_products", "draw_in_basis"]
 
@@ -44,22 +42,16 @@ def draw_by_products(rng: np.random.Generator, rows: Sequence[NumericRows]) -> n
     -------
     block : ndarray, shape (n,)
     """
-    maps = [linear_operator(row.linear_map, row.values) for row in rows]
-    right = np.zeros(maps[0].shape[1])
-    for product, row in zip(maps, rows, strict=True):
+    equations = NormalEquations(
+        [row.linear_map for row in rows],
+        [row.values for row in rows],
+        [row.precision for row in rows],
+    )
+    right = np.zeros(rows[0].linear_map.shape[1])
+    for product, row in zip(equations.products, rows, strict=True):
         noise = np.sqrt(row.precision) * rng.standard_normal(row.precision.size)
         right += product.rmatvec(row.precision * (row.location - row.offset) + noise)
-    diagonal = sum(_diagonal(row) for row in rows)
-
-    def precision(x: np.ndarray) -> np.ndarray:
-        return sum(
-            one.rmatvec(row.precision * one.matvec(x)) for one, row in zip(maps, rows, strict=True)
-        )
-
-    shape = (right.size, right.size)
-    q = LinearOperator(shape, matvec=precision, dtype=float)
-    inverse = LinearOperator(shape, matvec=lambda x: np.ravel(x) / diagonal, dtype=float)
-    return cg(q, right, rtol=TOLERANCE, maxiter=ITERATIONS, M=inverse)[0]
+    return equations.solve(right, TOLERANCE, ITERATIONS)
 
 
 def draw_in_basis(
@@ -87,10 +79,3 @@ def draw_in_basis(
     )
     noise = rng.standard_normal(precision.size)
     return spectrum.basis.array((information + np.sqrt(precision) * noise) / precision)
-
-
-def _diagonal(row: NumericRows) -> np.ndarray:
-    if isinstance(row.linear_map, LinearMap):
-        matrix = row.linear_map.matrix(row.values)
-        return matrix.multiply(matrix).T @ row.precision
-    return row.precision.mean() * row.linear_map.operator.gram_diagonal()
