@@ -79,6 +79,11 @@ class GaussianPlan(NamedTuple):
         return self.position.size
 
     @property
+    def has_determinant(self) -> bool:
+        """Whether Q is factorised, so that the density without the block is known."""
+        return self.structure != "iterative"
+
+    @property
     def layout(self) -> np.ndarray:
         """What the kernels need to find their way in the storage."""
         return self.storage.layout

@@ -88,8 +88,7 @@ def _with_strategy(machine: LatentMachine, hyper: Hyperparameter, scales: str) -
         return hyper._replace(collapsed=True)
     if scales == "plain":
         return hyper._replace(collapsed=False, interweaving=None)
-    # Without a factorisation there is no determinant, and no density without the block.
-    possible = hyper.collapsible and machine.plan.structure != "iterative"
+    possible = hyper.collapsible and machine.plan.has_determinant
     collapsed = possible and (scales == "collapsed" or (scales == "auto" and _pays(machine, hyper)))
     return hyper._replace(collapsed=collapsed)
 

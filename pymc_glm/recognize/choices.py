@@ -51,7 +51,7 @@ def refuse_without_determinant(machine: LatentMachine) -> None:
     RecognitionError
         If a variable moves with the block integrated out only, and that takes a factorisation.
     """
-    if machine.plan.structure != "iterative":
+    if machine.plan.has_determinant:
         return
     for hyper in machine.hyperparameters:
         if hyper.only_collapsed:

@@ -102,16 +102,17 @@ def _remedies(
     draws: int,
 ) -> str:
     factor = max(2.0, MIN_ESS_PER_CHAIN / max(worst.ess_per_chain, 1.0))
-    strategy = _other_strategy([v for v in variables if isinstance(v, Hyperparameter)])
+    scales = [v for v in variables if isinstance(v, Hyperparameter)]
+    strategy = _other_strategy(scales, machine.plan.has_determinant)
     return (
         f"Try draws={_rounded(factor * draws)}, {strategy}a proper or less diffuse prior, or NUTS;"
         " pymc_glm.advise(model) measures which sampler is faster."
     )
 
 
-def _other_strategy(hypers: Sequence[Hyperparameter]) -> str:
+def _other_strategy(hypers: Sequence[Hyperparameter], may_collapse: bool) -> str:
     """A strategy that moves one of these scales in another way, if there is one."""
-    if any(hyper.collapsible and not hyper.collapsed for hyper in hypers):
+    if may_collapse and any(hyper.collapsible and not hyper.collapsed for hyper in hypers):
         return "scales='collapsed', "
     if any(hyper.collapsed and hyper.interweaving is not None for hyper in hypers):
         return "scales='interweave', "
