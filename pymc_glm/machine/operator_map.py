@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from pytensor.tensor.variable import TensorVariable
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
@@ -50,6 +51,10 @@ class OperatorMap(NamedTuple):
     def columns(self) -> np.ndarray:
         """Unknowns that may be involved: all of them."""
         return np.arange(self.shape[1])
+
+    def matrix(self) -> sp.csr_matrix | None:
+        """The matrix, where the operator has one that is worth storing."""
+        return self.operator.matrix()
 
     def permuted(self, position: np.ndarray) -> OperatorMap:
         """The same map for a block whose unknown j has moved to ``position[j]``."""

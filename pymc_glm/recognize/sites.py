@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pymc_glm.families import Laplace
@@ -45,56 +47,56 @@ def with_sites(machine: LatentMachine, block: str) -> LatentMachine:
     """
     if block not in ("auto", "sites") or machine.reference is not None:
         return machine._replace(scans=0)
-    reason = _reason_against(machine)
-    if block == "sites":
-        if reason:
-            raise ValueError(
-                f"Got block='sites', which the model does not allow because {reason}. Use"
-                " block='gibbs'."
-            )
-        return machine._replace(scans=max(_worthwhile(machine), 1))
-    if reason or machine.plan.structure not in STRUCTURES:
+    if block == "auto" and machine.plan.structure not in STRUCTURES:
         return machine._replace(scans=0)
-    return machine._replace(scans=_worthwhile(machine))
+    entries = [_entries(factor) for factor in machine.factors]
+    reason = _reason_against(machine, entries)
+    if block == "auto":
+        return machine._replace(scans=0 if reason else _worthwhile(machine, entries))
+    if reason:
+        raise ValueError(
+            f"Got block='sites', which the model does not allow because {reason}. Use"
+            " block='gibbs'."
+        )
+    return machine._replace(scans=max(_worthwhile(machine, entries), 1))
 
 
-def _reason_against(machine: LatentMachine) -> str:
+def _entries(factor: Factor) -> int | None:
+    """Entries of a factor's map; None where it is an operator without a matrix."""
+    if isinstance(factor.linear_map, LinearMap):
+        return factor.linear_map.rows.size
+    matrix = factor.linear_map.matrix()
+    return None if matrix is None else matrix.nnz
+
+
+def _reason_against(machine: LatentMachine, entries: Sequence[int | None]) -> str:
     """Why scans are impossible; empty where they are not."""
-    factors = [factor for factor in machine.factors if not factor.linear_map.is_empty]
-    if not any(isinstance(factor.family, Laplace) for factor in factors):
+    pairs = zip(machine.factors, entries, strict=True)
+    used = [(factor, count) for factor, count in pairs if not factor.linear_map.is_empty]
+    if not any(isinstance(factor.family, Laplace) for factor, _ in used):
         return "no factor is Laplace"
     if machine.latents or machine.alternates:
         return "latents or other blocks of the model would not be drawn along"
-    if not all(factor.linear_map.is_constant for factor in factors):
+    if not all(factor.linear_map.is_constant for factor, _ in used):
         return "a map depends on other variables"
-    for factor in factors:
-        if _entries([factor]) < 0:
+    for factor, count in used:
+        if count is None:
             return f"{factor.linear_map.structure()} has no matrix, or too large a one"
-    if _entries(factors) > MOST_ENTRIES:
-        return f"the maps have {_entries(factors)} entries, more than {MOST_ENTRIES}"
+    total = sum(count or 0 for _, count in used)
+    if total > MOST_ENTRIES:
+        return f"the maps have {total} entries, more than {MOST_ENTRIES}"
     return ""
 
 
-def _entries(factors: list[Factor]) -> int:
-    """Entries of all maps; -1 where a map is an operator without a matrix."""
-    total = 0
-    for factor in factors:
-        if isinstance(factor.linear_map, LinearMap):
-            total += factor.linear_map.rows.size
-            continue
-        matrix = factor.linear_map.operator.matrix()
-        if matrix is None:
-            return -1
-        total += matrix.nnz
-    return total
-
-
-def _worthwhile(machine: LatentMachine) -> int:
+def _worthwhile(machine: LatentMachine, entries: Sequence[int | None]) -> int:
     """Scans for each draw of the block."""
-    factors = [factor for factor in machine.factors if not factor.linear_map.is_empty]
-    kinked = [factor for factor in factors if isinstance(factor.family, Laplace)]
-    smooth = [factor for factor in factors if not isinstance(factor.family, Laplace)]
-    scan = PER_UNKNOWN * machine.size + PER_KINK * _entries(kinked) + PER_ENTRY * _entries(smooth)
-    latents = sum(factor.size for factor in factors if factor.family.has_latent)
+    scan = PER_UNKNOWN * machine.size
+    for factor, count in zip(machine.factors, entries, strict=True):
+        scan += (PER_KINK if isinstance(factor.family, Laplace) else PER_ENTRY) * (count or 0)
+    latents = sum(
+        factor.size
+        for factor in machine.factors
+        if factor.family.has_latent and not factor.linear_map.is_empty
+    )
     ratio = (machine.plan.time + PER_LATENT * latents) / scan
     return 0 if ratio < LEAST_SHARE else int(np.clip(np.round(ratio), 1, MOST_SCANS))

@@ -101,7 +101,4 @@ def _joined(parts: list[TensorVariable]) -> TensorVariable:
 
 
 def _stacked(maps: Sequence[LinearMap | OperatorMap]) -> sp.csr_matrix:
-    matrices = [
-        one.matrix() if isinstance(one, LinearMap) else one.operator.matrix() for one in maps
-    ]
-    return sp.vstack(matrices, format="csr")
+    return sp.vstack([one.matrix() for one in maps], format="csr")
