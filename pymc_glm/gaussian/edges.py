@@ -74,9 +74,9 @@ def is_far(linear_map: LinearMap | OperatorMap) -> bool:
     """
     if isinstance(linear_map, OperatorMap):
         return True
-    per_row = np.bincount(linear_map.rows, minlength=linear_map.shape[0])
-    if per_row.max(initial=0) <= 1:
+    if linear_map.has_single_entries:
         return False
+    per_row = np.bincount(linear_map.rows, minlength=linear_map.shape[0])
     if not isinstance(linear_map.values, np.ndarray) or per_row.max() > 2:
         return True
     values = linear_map.values[per_row[linear_map.rows] == 2]

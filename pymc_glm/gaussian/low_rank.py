@@ -16,7 +16,6 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian.assembly import assemble, check_shapes
-from pymc_glm.gaussian.pattern import has_single_entries
 from pymc_glm.gaussian.plan import GaussianPlan, diagonal_plan
 from pymc_glm.gaussian.rows import Rows
 from pymc_glm.ops import KernelOp
@@ -68,8 +67,8 @@ def low_rank_arguments(plan: GaussianPlan, rows: Sequence[Rows]) -> tuple[Tensor
     ValueError
         If no row has several entries, or such rows depend on variables.
     """
-    single = [row for row in rows if has_single_entries(row.stored_map)]
-    dense = [row for row in rows if not has_single_entries(row.stored_map)]
+    single = [row for row in rows if row.stored_map.has_single_entries]
+    dense = [row for row in rows if not row.stored_map.has_single_entries]
     symbolic = sum(not row.linear_map.is_constant for row in dense)
     if symbolic or not dense:
         raise ValueError(

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from pymc_glm.gaussian.edges import is_far
 from pymc_glm.machine import LinearMap
 
-__all__ = ["Pattern", "find_pattern", "has_single_entries"]
+__all__ = ["Pattern", "find_pattern"]
 
 
 class Pattern(NamedTuple):
@@ -64,7 +65,8 @@ def find_pattern(maps: Sequence[LinearMap]) -> Pattern:
     """
     n = maps[0].shape[1]
     natural = np.arange(n, dtype=np.int64)
-    is_chain, data_rows = all(map(_has_differences, maps)), _data_rows(maps)
+    is_chain = all(one.is_constant and not is_far(one) for one in maps)
+    data_rows = _data_rows(maps)
     stacked = _distinct_rows(sp.vstack([linear_map.pattern for linear_map in maps], format="csr"))
     if n > 1 and np.any(np.diff(stacked.indptr) == n):
         return Pattern(natural, n - 1, None, is_chain, data_rows)
@@ -81,14 +83,9 @@ def find_pattern(maps: Sequence[LinearMap]) -> Pattern:
     return Pattern(natural, bandwidth, interactions, is_chain, data_rows)
 
 
-def has_single_entries(linear_map: LinearMap) -> bool:
-    """Whether each row has one entry at most."""
-    return int(np.bincount(linear_map.rows, minlength=1).max(initial=0)) <= 1
-
-
 def _data_rows(maps: Sequence[LinearMap]) -> int | None:
-    single = [one for one in maps if has_single_entries(one)]
-    others = [one for one in maps if not has_single_entries(one)]
+    single = [one for one in maps if one.has_single_entries]
+    others = [one for one in maps if not one.has_single_entries]
     if not others or not all(one.is_constant for one in others):
         return None
     covered = np.concatenate([np.empty(0, dtype=np.int64), *(one.columns for one in single)])
@@ -106,15 +103,3 @@ def _distinct_rows(pattern: sp.csr_matrix) -> sp.csr_matrix:
 
 def _bandwidth(interactions: sp.coo_matrix, position: np.ndarray) -> int:
     return int(np.abs(position[interactions.row] - position[interactions.col]).max(initial=0))
-
-
-def _has_differences(linear_map: LinearMap) -> bool:
-    """Whether each row has one entry or is a (x[i] - x[j])."""
-    per_row = np.bincount(linear_map.rows, minlength=linear_map.shape[0])
-    if per_row.max(initial=0) <= 1:
-        return linear_map.is_constant
-    if not linear_map.is_constant or per_row.max() > 2:
-        return False
-    paired = per_row[linear_map.rows] == 2
-    values = linear_map.values[paired]
-    return bool(np.all(values[0::2] == -values[1::2]))

@@ -44,6 +44,11 @@ class LinearMap(NamedTuple):
         return self.rows.size == 0
 
     @property
+    def has_single_entries(self) -> bool:
+        """Whether each row has one entry at most."""
+        return int(np.bincount(self.rows, minlength=1).max(initial=0)) <= 1
+
+    @property
     def graphs(self) -> tuple[TensorVariable, ...]:
         """What the map depends on besides the block."""
         return () if isinstance(self.values, np.ndarray) else (self.values,)
@@ -76,15 +81,14 @@ class LinearMap(NamedTuple):
     def structure(self) -> str:
         """One word for the table: identity, selection, differences, sparse or dense."""
         m, n = self.shape
-        per_row = np.bincount(self.rows, minlength=m)
-        if m and per_row.max(initial=0) <= 1:
+        if m and self.has_single_entries:
             if not self.is_constant:
                 return "scaled selection"
             if np.all(np.abs(self.values) == 1.0):
                 is_identity = m == n and np.array_equal(self.columns, np.arange(n))
                 return "identity" if is_identity else "selection"
             return "scaled selection"
-        if self.is_constant and np.all(per_row == 2):
+        if self.is_constant and np.all(np.bincount(self.rows, minlength=m) == 2):
             first, second = self.values[0::2], self.values[1::2]
             if np.allclose(first, -second):
                 return "differences"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import reduce
-from typing import cast
 
 import numpy as np
 import pytensor.tensor as pt
@@ -12,7 +11,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_glm.gaussian import GaussianPlan, is_far
-from pymc_glm.machine import Factor, LinearMap
+from pymc_glm.machine import Factor
 from pymc_glm.ops import KernelOp
 from pymc_glm.sweep.collapsed import LatentRows
 from pymc_glm.sweep.state import SweepState
@@ -101,5 +100,4 @@ def _couples(factor: Factor, plan: GaussianPlan) -> bool:
     if plan.structure == "iterative":
         # Differences are weights of edges, which are never subtracted.
         return is_far(factor.linear_map)
-    rows = np.bincount(cast(LinearMap, factor.linear_map).rows, minlength=factor.size)
-    return int(rows.max(initial=0)) > 1
+    return not factor.stored_map.has_single_entries
