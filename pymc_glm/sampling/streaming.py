@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -157,6 +157,7 @@ def stream(
     check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
     if thin is not None:
         check_counts(thin=thin)
+    _check_keep(keep)
     settings = StreamSettings(
         draws,
         tune,
@@ -200,3 +201,12 @@ def check_probabilities(quantiles: Sequence[float]) -> list[float]:
             " one."
         )
     return found
+
+
+def _check_keep(keep: Keep) -> None:
+    if keep is None or isinstance(keep, Mapping) or (isinstance(keep, str) and keep == "none"):
+        return
+    raise ValueError(
+        f"Got keep={keep!r}. Pass 'none', or a mapping from variables to what is kept of each, as"
+        " in {'x': 'all'}."
+    )

@@ -403,6 +403,8 @@ REFUSED = {
     "quantiles": ({"quantiles": [0.5, 1.0]}, "each between zero and one"),
     "no quantiles": ({"quantiles": []}, "at least one probability"),
     "resume": ({"resume": True}, "Got resume=True without a store"),
+    "keep word": ({"keep": "all"}, r"Got keep='all'\. Pass 'none', or a mapping"),
+    "keep list": ({"keep": ["beta"]}, r"Got keep=\['beta'\]\. Pass 'none'"),
 }
 
 
