@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         hinge,
     )
     from pymc_glm.declare.expert import expert
+    from pymc_glm.diffusion import fit_diffusion
     from pymc_glm.exceptions import (
         GaussianLatentMachineError,
         ImproperPosteriorError,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pymc_glm.gaussian import ConjugateGradients
     from pymc_glm.recognize import explain
     from pymc_glm.sampling import sample, stream
-    from pymc_glm.step_methods import MALA, GaussianLatentGibbs
+    from pymc_glm.step_methods import MALA, GaussianLatentGibbs, GMPDiffusion
 
 __all__ = [
     "MALA",
@@ -49,6 +50,7 @@ __all__ = [
     "ConjugateGradients",
     "DirichletLaplace",
     "ExponentialPower",
+    "GMPDiffusion",
     "GaussianLatentGibbs",
     "GaussianLatentMachineError",
     "GeneralizedDoublePareto",
@@ -70,6 +72,7 @@ __all__ = [
     "compare",
     "expert",
     "explain",
+    "fit_diffusion",
     "hinge",
     "sample",
     "stream",
@@ -77,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "MALA": "step_methods",
+    "GMPDiffusion": "step_methods",
     "GaussianLatentGibbs": "step_methods",
     "Advice": "compare",
     "Comparison": "compare",
@@ -102,6 +106,7 @@ _HOMES = {
     "NormalInverseGaussian": "declare",
     "SymmetricStable": "declare",
     "VarianceGamma": "declare",
+    "fit_diffusion": "diffusion",
     "ConjugateGradients": "gaussian",
     "explain": "recognize",
     "sample": "sampling",
@@ -110,7 +115,7 @@ _HOMES = {
 
 
 # Parts with a namespace of their own.
-_PARTS = {"operators"}
+_PARTS = {"diffusion", "operators"}
 
 
 def __getattr__(name: str) -> object:

@@ -31,7 +31,9 @@ EDGES = {
     "sweep": FOUNDATION | {"machine", "families", "gaussian", "random", "operators"},
     "sampling": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
-    "step_methods": FOUNDATION | {"recognize", "sweep", "gaussian", "machine", "sampling"},
+    "diffusion": FOUNDATION | {"operators"},
+    "step_methods": FOUNDATION
+    | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
     "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},
     "testing": FOUNDATION | {"families", "operators"},
     "demo": FOUNDATION | {"declare", "recognize", "compare", "operators"},
@@ -39,14 +41,23 @@ EDGES = {
 }
 # Where packages may be imported at all; anything not named here may be imported anywhere.
 HOMES = {
-    "pymc": {"declare", "recognize", "sampling", "step_methods", "compare", "demo"},
+    "pymc": {
+        "declare",
+        "recognize",
+        "sampling",
+        "diffusion",
+        "step_methods",
+        "compare",
+        "demo",
+    },
     "arviz": {"compare"},
     "arviz_base": {"compare"},
     "arviz_stats": {"compare"},
     "matplotlib": {"compare"},
     "nutpie": {"compare"},
-    # MCLMC alone needs these: a sampler to compare with. The package itself runs on numba.
-    "jax": {"compare"},
+    # A sampler to compare with, and training in a process of its own. Sampling runs on numba.
+    "jax": {"compare", "diffusion", "operators"},
+    "optax": {"diffusion"},
     "blackjax": {"compare"},
     "torch": set(),
 }

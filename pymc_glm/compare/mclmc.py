@@ -60,7 +60,7 @@ def mclmc(
     from jax.flatten_util import ravel_pytree
     from pymc.sampling.jax import get_jaxified_logp
 
-    from pymc_glm.compare import jax_operators  # noqa: F401 teaches JAX the models' operators
+    from pymc_glm.operators import jax_dispatch  # noqa: F401 teaches JAX the models' operators
     from pymc_glm.sampling.posterior import to_datatree
 
     jax.config.update("jax_enable_x64", True)

@@ -137,7 +137,10 @@ def _as_axes(axes: int | Iterable[int] | None, ndim: int) -> tuple[int, ...]:
     chosen = (axes,) if isinstance(axes, int) else tuple(axes)
     if not chosen or any(not -ndim <= axis < ndim for axis in chosen):
         raise ValueError(f"axes are {axes}. An array of {ndim} axes has 0 to {ndim - 1}.")
-    return tuple(axis % ndim for axis in chosen)
+    found = tuple(axis % ndim for axis in chosen)
+    if len(set(found)) < len(found):
+        raise ValueError(f"axes are {axes}, one of them twice. Name each axis once.")
+    return found
 
 
 def _difference_matrix(length: int, order: int, boundary: str) -> sparse.csr_matrix:

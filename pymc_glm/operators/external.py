@@ -94,13 +94,19 @@ class External(AbstractOperator):
         self._test()
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
-        return self._real(self.operator.matvec(x.ravel()), "matvec", self.shape_out)
+        return self._real(self._product("matvec", x), "matvec", self.shape_out)
 
     def _adjoint(self, y: np.ndarray) -> np.ndarray:
         return self._real(self.operator.rmatvec(y.ravel()), "rmatvec", self.shape_in)
 
     def _real(self, result: Any, product: str, shape: tuple[int, ...]) -> np.ndarray:
         result = np.asarray(result)
+        size = math.prod(shape)
+        if result.size != size:
+            raise ValueError(
+                f"{self.name}: {product} returned {result.size} numbers, not {size}. Its shape"
+                f" {tuple(self.operator.shape)} says how many."
+            )
         if result.dtype.kind == "c":
             raise TypeError(
                 f"{self.name}: {product} returned complex numbers ({result.dtype}). Only real "

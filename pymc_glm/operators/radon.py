@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Radon(AbstractMatrixOperator):
 
     Raises
     ------
+    TypeError
+        If `size` is no integer.
     ValueError
         If there is no angle, or a size is not positive.
 
@@ -64,6 +67,11 @@ class Radon(AbstractMatrixOperator):
 
     def __init__(self, size: int, angles: Any, bins: int | None = None, width: float = 1.0) -> None:
         self.angles = np.atleast_1d(as_finite(angles, "angles"))
+        if not isinstance(size, Integral):
+            raise TypeError(
+                f"size is {size!r}. It is an integer, the number of rows and of columns of a square"
+                " image."
+            )
         self.bins = int(np.ceil(np.sqrt(2) * size)) if bins is None else bins
         self.width = float(width)
         if size < 1 or self.bins < 1 or self.angles.ndim != 1 or not self.angles.size:

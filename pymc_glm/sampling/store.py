@@ -42,7 +42,7 @@ def open_store(path: str | Path, resume: bool) -> Store:
     ImportError
         If zarr is not installed.
     FileExistsError
-        If there is something at the path, and `resume` is false.
+        If there is a store at the path or checkpoints next to it, and `resume` is false.
     """
     if find_spec("zarr") is None:
         raise ImportError(
@@ -50,12 +50,18 @@ def open_store(path: str | Path, resume: bool) -> Store:
             " `pip install 'pymc-glm[store]'`, or leave out `store`."
         )
     store = Store(Path(path))
-    if not resume and store.exists():
+    if resume or not store.exists():
+        return store
+    if store.path.exists():
         raise FileExistsError(
             f"There is a store at {str(path)!r} already, and it is not overwritten. Pass"
             " resume=True to go on with its run, or choose another path."
         )
-    return store
+    raise FileExistsError(
+        f"There is no store at {str(path)!r}, but checkpoints of its run in {str(store.folder)!r}."
+        " Pass resume=True to go on with that run, remove the folder to begin anew, or choose"
+        " another path."
+    )
 
 
 class Store:

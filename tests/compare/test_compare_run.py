@@ -241,9 +241,6 @@ def test_heavy_packages_are_imported_inside_functions(path):
     modules += [node.module for node in guarded if isinstance(node, ast.ImportFrom)]
     heavy = {"arviz", "arviz_stats", "pandas", "matplotlib", "xarray", "pymc", "nutpie", "numba"}
     heavy |= {"blackjax", "jax"}
-    if path.stem == "jax_operators":
-        # Its registrations run at import, which the function that needs JAX does itself.
-        heavy.remove("jax")
     assert not heavy & {str(module).partition(".")[0] for module in modules}
 
 

@@ -37,7 +37,7 @@ OPERATORS = {
 
 @pytest.fixture(autouse=True)
 def double_precision():
-    from pymc_glm.compare import jax_operators  # noqa: F401
+    from pymc_glm.operators import jax_dispatch  # noqa: F401
 
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)

@@ -1,0 +1,78 @@
+"""Draws of another sampler as vectors of value variables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc.model import Model
+from pymc.pytensorf import compile as compile_function
+from xarray import DataTree
+
+from pymc_glm.diffusion.targets import Layout
+from pymc_glm.exceptions import InvalidDataError
+
+__all__ = ["flat_draws"]
+
+
+def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np.ndarray:
+    """Draws of all free variables, transformed as the model transforms them.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The model.
+    layout : Layout
+        Of its value variables.
+    draws : DataTree or ndarray, shape (n, d)
+        With a posterior group that has all free variables; or value variables already.
+
+    Returns
+    -------
+    flat : ndarray, shape (n, d)
+
+    Raises
+    ------
+    InvalidDataError
+        If a variable is missing, a shape is wrong, or a value is not finite.
+    """
+    if isinstance(draws, DataTree):
+        flat = _from_posterior(model, draws)
+    else:
+        flat = np.asarray(draws, dtype=float)
+    if flat.ndim != 2 or flat.shape[1] != layout.size or len(flat) < 10:
+        raise InvalidDataError(
+            f"The warm-up draws have shape {flat.shape}. The model needs (n, {layout.size}) with n"
+            " of at least 10."
+        )
+    bad = int(np.sum(~np.isfinite(flat)))
+    if bad:
+        raise InvalidDataError(
+            f"The warm-up draws have {bad} values that are NaN or infinite. Leave those draws out."
+        )
+    return flat
+
+
+def _from_posterior(model: Model, tree: DataTree) -> np.ndarray:
+    posterior = tree["posterior"]
+    missing = [rv.name for rv in model.free_RVs if rv.name not in posterior]
+    if missing:
+        raise InvalidDataError(
+            f"The warm-up draws lack {missing[0]!r}. They must have all free variables of the"
+            " model."
+        )
+    outputs = []
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        outputs.append(rv if transform is None else transform.forward(rv, *rv.owner.inputs))
+    forward = compile_function(
+        list(model.free_RVs), outputs, mode="FAST_COMPILE", on_unused_input="ignore"
+    )
+    stacked = []
+    for rv in model.free_RVs:
+        values = np.asarray(posterior[rv.name], dtype=float)
+        stacked.append(values.reshape(-1, *values.shape[2:]))
+    rows = [
+        np.concatenate([np.ravel(part) for part in forward(*values)])
+        for values in zip(*stacked, strict=True)
+    ]
+    return np.array(rows)

@@ -1,0 +1,235 @@
+"""`fit_diffusion`: learn a proposal for all of a model's variables."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytensor
+
+from pymc.initial_point import make_initial_point_fn
+from pymc.model import Model, modelcontext
+from pymc.progress_bar import ProgressBarOptions
+from xarray import DataTree
+
+from pymc_glm.diffusion.child import run_apart
+from pymc_glm.diffusion.draws import flat_draws
+from pymc_glm.diffusion.fitting import Fitted, Job, fit
+from pymc_glm.diffusion.progress import FitProgress
+from pymc_glm.diffusion.proposal import Proposal, make_kernel
+from pymc_glm.diffusion.targets import Layout, layout_of
+from pymc_glm.diffusion.training import Schedule
+
+__all__ = ["fit_diffusion"]
+
+PRIOR_DRAWS = 200
+# Of starts around the initial point, where the prior cannot be drawn from.
+WIDE = 5.0
+LIMITS = (0.1, 100.0)
+
+
+def fit_diffusion(
+    model: Model | None = None,
+    *,
+    kernel: str = "auto",
+    components: int = 10,
+    warmup: DataTree | np.ndarray | None = None,
+    starts: int = 1000,
+    spread: float = 1.5,
+    iterations: int = 4000,
+    batch: int = 256,
+    learning_rate: float = 2e-3,
+    loss: str = "jeffreys",
+    random_seed: int | np.random.Generator | None = None,
+    checkpoint: str | None = None,
+    progressbar: bool | ProgressBarOptions = True,
+    **settings: Any,
+) -> Proposal:
+    r"""Learn a proposal that jumps between the modes of a posterior.
+
+    A tempered population of starts finds modes; a Gaussian mixture is fitted to its draws; a path
+    sampler that begins in the mixture is trained on the model's log density. `GMPDiffusion` makes
+    moves from the result that leave the posterior exactly as it is, however well it was learned.
+
+    Parameters
+    ----------
+    model : pymc.Model, optional
+        With continuous free variables only; the model of the context by default.
+    kernel : {"auto", "mixture", "gated", "dis", "mcd", "cmcd", "dbs"}
+        ``"mixture"`` has no path and needs no JAX. ``"gated"`` takes few learned steps. The others
+        are the diffusions of [1]_. ``"auto"`` scores the mixture first, and keeps it where gated
+        paths do not beat it.
+    components : int
+        The mixture has at most so many components; the Bayesian information criterion picks.
+    warmup : DataTree or ndarray, optional
+        Draws to learn from in place of the tempered population: the result of a sampler, or an
+        array of value variables, shape (n, d).
+    starts : int
+        Size of the population.
+    spread : float
+        Starts are drawn from a Gaussian with this many prior standard deviations.
+    iterations, batch, learning_rate
+        Of the training.
+    loss : {"jeffreys", "elbo", "log_derivative"}
+        What training minimises. ``"jeffreys"`` holds on to the modes of the warm-up; where there
+        is one mode only, its first half is ``"elbo"``, which needs no draws.
+        ``"log_derivative"`` takes no derivative of the density and serves diffusions.
+    random_seed : int or Generator, optional
+        Same seed, same proposal.
+    checkpoint : str, optional
+        A file that keeps the progress: an interrupted fit goes on from there when it is called
+        with the same arguments.
+    progressbar : bool or str
+        As in `pymc.sample`.
+    **settings
+        Of the kernel: ``steps``, ``width``, and ``step_size`` of diffusions.
+
+    Returns
+    -------
+    proposal : Proposal
+        It can be saved. Its ``report`` holds the acceptance to expect, the evidence ``log_z`` with
+        its standard error, modes with the number of starts that fed each, and more.
+
+    Raises
+    ------
+    ImportError
+        If JAX or optax is missing and the kernel needs them.
+    RecognitionError
+        If the model has discrete free variables.
+    SamplingError
+        If no start has a positive density.
+    ValueError
+        If an argument is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If an operation of the model has no JAX version, so that the mixture alone is fitted; if
+        evidence from both sides disagrees; if hardly any proposal will be accepted.
+
+    Notes
+    -----
+    No diagnostic finds a mode that the warm-up has missed. More starts and a wider spread find
+    more.
+
+    References
+    ----------
+    .. [1] D. Blessing, X. Jia, G. Neumann (2025), "End-to-end learning of Gaussian mixture priors
+       for diffusion sampler", arXiv:2503.00524.
+
+    Examples
+    --------
+    Two modes, without JAX::
+
+        import pymc as pm
+        import pymc_glm
+
+        with pm.Model():
+            x = pm.NormalMixture("x", [0.3, 0.7], [-5.0, 5.0], [1.0, 1.0])
+            proposal = pymc_glm.fit_diffusion(kernel="mixture", random_seed=1)
+            idata = pm.sample(step=pymc_glm.GMPDiffusion(proposal=proposal))
+    """
+    model = modelcontext(model)
+    layout = layout_of(model)
+    _check(kernel, components, starts, iterations, batch, settings)
+    seed = int(np.random.default_rng(random_seed).integers(2**31))
+    draws = None if warmup is None else flat_draws(model, layout, warmup)
+    center, scale = _starting_law(model, layout, seed, spread)
+    schedule = Schedule(loss, iterations, batch, learning_rate)
+    arguments = (kernel, components, starts, spread, schedule, sorted(settings.items()), seed)
+    key = hashlib.sha256(repr((layout, arguments)).encode()).hexdigest()
+    job = Job(
+        model,
+        kernel,
+        settings,
+        schedule,
+        components,
+        starts,
+        center,
+        scale,
+        draws,
+        seed,
+        checkpoint,
+        key,
+    )
+    with FitProgress(progressbar) as bar:
+        fitted: Fitted = run_apart(fit, job, bar.show)
+        bar.finish()
+    _warn(fitted)
+    return fitted.proposal
+
+
+def _check(
+    kernel: str, components: int, starts: int, iterations: int, batch: int, settings: dict
+) -> None:
+    for name, value in (
+        ("components", components),
+        ("starts", starts),
+        ("iterations", iterations),
+        ("batch", batch),
+    ):
+        if value < 1:
+            raise ValueError(f"Got {name}={value}. It is a positive number.")
+    if kernel != "auto":
+        make_kernel(kernel, **settings)
+    if kernel == "mixture":
+        return
+    missing = [name for name in ("jax", "optax") if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"Training needs {' and '.join(missing)}, which cannot be imported. Install"
+            ' "pymc-glm[diffusion]", or pass kernel="mixture", which needs neither.'
+        )
+
+
+def _starting_law(
+    model: Model, layout: Layout, seed: int, spread: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Center and standard deviations of the starts: those of the prior, where it can be drawn."""
+    try:
+        # Compilation is not worth it for some hundred draws.
+        with pytensor.config.change_flags(mode="FAST_COMPILE"):
+            draw = make_initial_point_fn(
+                model=model, default_strategy="prior", jitter_rvs=set(), overrides={}
+            )
+        points = np.array([layout.flat(draw(seed + i)) for i in range(PRIOR_DRAWS)])
+    except (NotImplementedError, ValueError):
+        return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
+    points = points[np.all(np.isfinite(points), axis=1)]
+    if len(points) < PRIOR_DRAWS // 2:
+        return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
+    low, middle, high = np.quantile(points, [0.16, 0.5, 0.84], axis=0)
+    return middle, np.clip(spread * 0.5 * (high - low), *LIMITS)
+
+
+def _warn(fitted: Fitted) -> None:
+    report = fitted.proposal.report
+    if report["no_jax"]:
+        warnings.warn(
+            f"The mixture alone was fitted, because JAX lacks an operation of the model:"
+            f" {report['no_jax']} A diffusion needs a JAX version of it.",
+            stacklevel=3,
+        )
+    if fitted.stopped:
+        warnings.warn(
+            "Training was interrupted. The proposal is exact as it is, and less often accepted.",
+            stacklevel=3,
+        )
+    gap = abs(report["log_z"] - report["log_z_backward"])
+    if gap > 0.5:
+        warnings.warn(
+            f"The log evidence is {report['log_z']:.2f} from proposals and"
+            f" {report['log_z_backward']:.2f} from draws. One of them misses a part of the"
+            " posterior; try more starts, more iterations or a wider spread.",
+            stacklevel=3,
+        )
+    if report["acceptance"] < 0.05:
+        warnings.warn(
+            f"About {report['acceptance']:.1%} of the proposals will be accepted. Train longer, or"
+            " leave the model to its local step.",
+            stacklevel=3,
+        )

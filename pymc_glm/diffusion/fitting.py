@@ -1,0 +1,261 @@
+"""Fit a proposal: warm up, fit mixtures, train paths, and keep what proves best."""
+
+from __future__ import annotations
+
+import time
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pymc.model import Model
+
+from pymc_glm.diffusion.checkpoint import Progress, read_progress, write_progress
+from pymc_glm.diffusion.child import Channel
+from pymc_glm.diffusion.components import Moments, fit_mixture
+from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
+from pymc_glm.diffusion.metrics import Scores, score
+from pymc_glm.diffusion.modes import by_modes, mode_of_components
+from pymc_glm.diffusion.proposal import Proposal, make_kernel
+from pymc_glm.diffusion.refresh import refreshed
+from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
+from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
+from pymc_glm.diffusion.warmup import Warmup, tempered_draws
+
+__all__ = ["Fitted", "Job", "fit"]
+
+# Seconds between two checkpoints.
+SAVE_EVERY = 5.0
+# A mixture that is accepted this often is not worth a diffusion.
+GOOD_ENOUGH = 0.9
+# What a diffusion has to bring to be kept.
+GAIN = 1.1
+
+
+class Job(NamedTuple):
+    """What is to be fitted.
+
+    Attributes
+    ----------
+    model : pymc.Model
+        With continuous variables only.
+    kernel : str
+        A name of `make_kernel`, or ``"auto"``.
+    settings : dict
+        Of the kernel.
+    schedule : Schedule
+        Of the training.
+    components : int
+        The mixture has at most so many.
+    starts : int
+        Size of the warm-up's population.
+    center, scale : ndarray, shape (d,)
+        Where starts are drawn.
+    draws : ndarray, shape (n, d), or None
+        Draws in place of a warm-up.
+    seed : int
+        Of everything.
+    checkpoint : str or None
+        File of the progress.
+    key : str
+        What the checkpoint must belong to.
+    """
+
+    model: Model
+    kernel: str
+    settings: dict[str, Any]
+    schedule: Schedule
+    components: int
+    starts: int
+    center: np.ndarray
+    scale: np.ndarray
+    draws: np.ndarray | None
+    seed: int
+    checkpoint: str | None
+    key: str
+
+
+class Fitted(NamedTuple):
+    """A proposal by its parts, which travel between processes.
+
+    Attributes
+    ----------
+    proposal : Proposal
+        The best one.
+    stopped : bool
+        Whether training ended early because the user asked for it.
+    """
+
+    proposal: Proposal
+    stopped: bool
+
+
+def fit(job: Job, channel: Channel) -> Fitted:
+    """Fit a proposal.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be fitted.
+    channel : Channel
+        Told the progress: dictionaries with ``stage``, ``done`` out of ``total``, and figures.
+
+    Returns
+    -------
+    fitted : Fitted
+    """
+    clock = time.process_time()
+    rng = np.random.default_rng(job.seed)
+    density, log_density, no_jax = _density(job)
+    progress = read_progress(job.checkpoint, job.key) if job.checkpoint else None
+    warmup = _warmup(job, density, rng, channel) if progress is None else progress.warmup
+    # Everything after the warm-up starts anew from the seed, resumed or not.
+    rng = np.random.default_rng([job.seed, 1])
+    state = None if progress is None else progress.state
+    if progress is None:
+        _save(job, Progress(warmup, None))
+    chart = _Chart(job, density, warmup.x, rng)
+    plain = chart.with_parameters(MixtureKernel(), {"prior": chart.mixture.parameters()})
+    target = refreshed(plain, density, warmup.x, rng)
+    scores = {"mixture": score(plain, density, target, rng)}
+    best, stopped = plain, False
+    wanted = job.kernel if job.kernel != "auto" else "gated"
+    if wanted == "mixture" or log_density is None or _suffices(job, scores["mixture"]):
+        return Fitted(chart.reported(best, scores, warmup, clock, no_jax), False)
+    gaussians = chart.modes_alone if wanted == "gated" else chart.mixture
+    kernel = make_kernel(wanted, **job.settings)
+    alone = job.schedule.iterations // 2 if len(gaussians.weights) == 1 else 0
+    schedule = job.schedule._replace(alone=alone - alone % CHUNK)
+    trainer = Trainer(kernel, chart.whitened(log_density), schedule, int(rng.integers(2**31)))
+    if state is None:
+        untrained = kernel.new_parameters(
+            np.random.default_rng([job.seed, 2]), gaussians.parameters()
+        )
+        state = trainer.start(untrained, chart.white.inside(target))
+
+    def nearer(state: State) -> np.ndarray:
+        so_far = chart.with_parameters(kernel, state.parameters)
+        moved = refreshed(so_far, density, target, np.random.default_rng([job.seed, 3]))
+        return chart.white.inside(moved)
+
+    state, stopped = _trained(job, trainer, state, warmup, channel, nearer)
+    trained = chart.with_parameters(kernel, state.parameters)
+    target = refreshed(trained, density, target, rng)
+    scores["mixture"] = score(plain, density, target, rng)
+    scores[wanted] = score(trained, density, target, rng)
+    if job.kernel != "auto" or _is_better(scores[wanted], scores["mixture"]):
+        best = trained
+    return Fitted(chart.reported(best, scores, warmup, clock, no_jax), stopped)
+
+
+def _density(job: Job) -> tuple[Density, Callable[[Any], Any] | None, str]:
+    """The target; its JAX version; and why there is none."""
+    if job.kernel != "mixture":
+        from pymc_glm.diffusion.jax_target import JaxDensity, jax_log_density
+
+        try:
+            log_density = jax_log_density(job.model)
+        except NotImplementedError as error:
+            reason = str(error).splitlines()[0]
+            return CompiledDensity(job.model).compile(gradient=True), None, reason
+        return JaxDensity(log_density), log_density, ""
+    return CompiledDensity(job.model).compile(gradient=True), None, ""
+
+
+def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Channel) -> Warmup:
+    if job.draws is not None:
+        return Warmup(job.draws, np.arange(len(job.draws)), np.nan, 0)
+
+    def show(beta: float) -> None:
+        channel.send({"stage": "warm-up", "done": beta, "total": 1.0})
+
+    return tempered_draws(density, rng, job.center, job.scale, job.starts, progress=show)
+
+
+def _save(job: Job, progress: Progress) -> None:
+    if job.checkpoint:
+        write_progress(job.checkpoint, job.key, progress)
+
+
+def _suffices(job: Job, scores: Scores) -> bool:
+    return job.kernel == "auto" and scores.acceptance >= GOOD_ENOUGH
+
+
+def _is_better(trained: Scores, plain: Scores) -> bool:
+    return trained.acceptance > GAIN * plain.acceptance
+
+
+def _trained(
+    job: Job,
+    trainer: Trainer,
+    state: State,
+    warmup: Warmup,
+    channel: Channel,
+    nearer: Callable[[State], np.ndarray],
+) -> tuple[State, bool]:
+    total, saved = job.schedule.iterations, time.monotonic()
+    while state.iteration < total:
+        if 0 < trainer.schedule.alone == state.iteration:
+            state = state._replace(draws=nearer(state))
+        state, figures = trainer.advance(state)
+        channel.send({"stage": "training", "done": state.iteration, "total": total, **figures})
+        stopped = channel.is_stopped()
+        if stopped or time.monotonic() - saved > SAVE_EVERY:
+            _save(job, Progress(warmup, state))
+            saved = time.monotonic()
+        if stopped:
+            return state, True
+    _save(job, Progress(warmup, state))
+    return state, False
+
+
+class _Chart:
+    """Coordinates in which warm-up draws have unit scale, and mixtures fitted there."""
+
+    def __init__(self, job: Job, density: Density, x: np.ndarray, rng: np.random.Generator) -> None:
+        self.layout = layout_of(job.model)
+        low, self.center, high = np.quantile(x, [0.16, 0.5, 0.84], axis=0)
+        spread = np.maximum(0.5 * (high - low), 1e-8 * (1.0 + np.abs(self.center)))
+        self.factor = np.diag(spread)
+        self.white = Whitened(density, self.center, self.factor)
+        self.y = self.white.inside(x)
+        self.mixture: Moments = fit_mixture(self.y, rng, job.components)
+        mode = mode_of_components(self.mixture, self.white)
+        self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
+
+    def whitened(self, log_density: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The JAX density of y."""
+        center, factor, shift = self.center, self.factor, self.white.log_determinant
+        return lambda y: log_density(center + factor @ y) + shift
+
+    def with_parameters(self, kernel: AbstractKernel, parameters: dict) -> Proposal:
+        """A proposal in these coordinates."""
+        return Proposal(kernel, parameters, self.layout, self.center, self.factor)
+
+    def reported(
+        self,
+        best: Proposal,
+        scores: dict[str, Scores],
+        warmup: Warmup,
+        clock: float,
+        no_jax: str,
+    ) -> Proposal:
+        """The best proposal with what is known of it."""
+        counts = np.bincount(self.labels)
+        fed = [len(np.unique(warmup.start[self.labels == k])) for k in range(len(counts))]
+        kept = scores[best.kernel.name]
+        best.report = {
+            **kept._asdict(),
+            "kernel": best.kernel.name,
+            "components": int(best.parameters["prior"]["means"].shape[0]),
+            "modes": len(counts),
+            "mode_shares": (counts / counts.sum()).tolist(),
+            "starts_by_mode": fed,
+            "warmup_log_z": warmup.log_z,
+            "warmup_gradients": warmup.gradients,
+            "cpu_s": time.process_time() - clock,
+            "no_jax": no_jax,
+            "acceptance_by_kernel": {name: one.acceptance for name, one in scores.items()},
+        }
+        return best

@@ -1,0 +1,71 @@
+"""Which components of a mixture belong to one mode of the target."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_glm.diffusion.arrays import NUMPY
+from pymc_glm.diffusion.components import Moments, shrunk_factor
+from pymc_glm.diffusion.prior import mixture
+from pymc_glm.diffusion.targets import Density
+
+__all__ = ["by_modes", "mode_of_components"]
+
+# A valley deeper than this, in the log density, separates two modes.
+DEPTH = 3.0
+BETWEEN = 15
+
+
+def mode_of_components(moments: Moments, density: Density) -> np.ndarray:
+    """Number the modes that components belong to.
+
+    Two components share a mode where the log density falls by no more than a few units below that
+    of the lower mean on the straight line between their means, directly or by way of others.
+
+    Parameters
+    ----------
+    moments : Moments
+        The mixture.
+    density : Density
+        In the same coordinates.
+
+    Returns
+    -------
+    mode : ndarray of int, shape (K,)
+    """
+    count = len(moments.weights)
+    mode = np.arange(count)
+    shares = np.linspace(0.0, 1.0, BETWEEN)[:, None]
+    for first in range(count):
+        for second in range(first + 1, count):
+            line = (1.0 - shares) * moments.means[first] + shares * moments.means[second]
+            value = density.log_density(line)
+            if value.min() >= min(value[0], value[-1]) - DEPTH:
+                mode[mode == mode[second]] = mode[first]
+    return np.unique(mode, return_inverse=True)[1]
+
+
+def by_modes(moments: Moments, mode: np.ndarray, draws: np.ndarray) -> tuple[Moments, np.ndarray]:
+    """One Gaussian for each mode, and the mode of each draw.
+
+    Parameters
+    ----------
+    moments : Moments
+        The mixture.
+    mode : ndarray of int, shape (K,)
+        Mode of each component.
+    draws : ndarray, shape (n, d)
+        What the mixture was fitted to.
+
+    Returns
+    -------
+    moments : Moments
+    labels : ndarray of int, shape (n,)
+    """
+    prior = mixture(NUMPY, moments.parameters())
+    responsible = np.exp(prior.log_responsibilities(NUMPY, draws))
+    share = responsible @ np.eye(mode.max() + 1)[mode]
+    total = share.sum(axis=0)
+    means = share.T @ draws / total[:, None]
+    factors = np.stack([shrunk_factor(draws, share[:, k], means[k]) for k in range(len(total))])
+    return Moments(total / total.sum(), means, factors), np.argmax(share, axis=1)

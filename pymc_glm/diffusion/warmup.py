@@ -1,0 +1,195 @@
+r"""Draws from all modes that a tempered population of starts finds.
+
+Sequential Monte Carlo from a wide Gaussian to the target along
+:math:`q_0^{1-\beta} \rho^\beta`: temperatures by the effective sample size, systematic resampling,
+and Hamiltonian moves whose step sizes are drawn anew, so that some fit a narrow place and others a
+wide one. Each draw knows the start it descends from.
+
+Del Moral, Doucet, Jasra (2006), doi:10.1111/j.1467-9868.2006.00553.x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from pymc_glm.diffusion.prior import LOG_2PI
+from pymc_glm.diffusion.targets import Density
+from pymc_glm.exceptions import SamplingError
+
+__all__ = ["Warmup", "tempered_draws"]
+
+# Effective share of the population that a temperature leaves.
+KEPT = 0.7
+LEAPFROGS = 5
+ACCEPTANCE = 0.75
+MOST_TEMPERATURES = 500
+# At the end the population forgets that it was resampled.
+LAST_MOVES = 20
+
+
+class Warmup(NamedTuple):
+    """Draws of a warm-up.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n, d)
+        Draws, about of the target.
+    start : ndarray of int, shape (n,)
+        From which of the n starts each descends.
+    log_z : float
+        Estimate of the log evidence; NaN where draws were given.
+    gradients : int
+        Evaluations of the log density with its gradient.
+    """
+
+    x: np.ndarray
+    start: np.ndarray
+    log_z: float
+    gradients: int
+
+
+def tempered_draws(
+    density: Density,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    n: int = 1000,
+    moves: int = 3,
+    progress: Callable[[float], None] = lambda beta: None,
+) -> Warmup:
+    """Draw from a target by tempering from a wide Gaussian.
+
+    Parameters
+    ----------
+    density : Density
+        The target.
+    rng : numpy.random.Generator
+        It is advanced.
+    center, scale : ndarray, shape (d,)
+        Mean and standard deviations of the Gaussian in which the starts are drawn.
+    n : int
+        Size of the population.
+    moves : int
+        Hamiltonian moves at each temperature.
+    progress : callable
+        Told each inverse temperature.
+
+    Returns
+    -------
+    warmup : Warmup
+
+    Raises
+    ------
+    SamplingError
+        If hardly any start has positive density, or temperatures do not advance.
+    """
+    d = center.size
+    x = center + scale * rng.standard_normal((n, d))
+    value, gradient = density.with_gradient(x)
+    if np.isfinite(value).sum() < max(10, 0.01 * n):
+        raise SamplingError(
+            f"Only {np.isfinite(value).sum()} of {n} starts have a positive density. Give draws of"
+            " the posterior as warmup=..., or starts nearer to it as spread=..."
+        )
+    start, beta, log_z, step, gradients = np.arange(n), 0.0, 0.0, 0.5, n
+    count = 0
+    while beta < 1.0:
+        excess = value - _log_gaussian(x, center, scale)
+        following = _next_temperature(excess, beta)
+        log_weight = np.where(np.isfinite(excess), (following - beta) * excess, -np.inf)
+        top = log_weight.max()
+        weight = np.exp(log_weight - top)
+        log_z += top + np.log(weight.mean())
+        picked = _systematic(rng, weight / weight.sum())
+        x, value, gradient, start = x[picked], value[picked], gradient[picked], start[picked]
+        beta = following
+        progress(beta)
+        for _ in range(moves if beta < 1.0 else LAST_MOVES):
+            x, value, gradient, accepted = _move(
+                density, rng, (x, value, gradient), (center, scale, beta), step
+            )
+            step = float(np.clip(step * np.exp(accepted - ACCEPTANCE), 1e-6, 2.0))
+            gradients += LEAPFROGS * n
+        count += 1
+        if count > MOST_TEMPERATURES:
+            raise SamplingError(
+                f"Tempering has reached the inverse temperature {beta:.3g} after"
+                f" {MOST_TEMPERATURES} steps. The starts are too far from the posterior, or it"
+                " cannot be normalised."
+            )
+    return Warmup(x, start, float(log_z), gradients)
+
+
+def _log_gaussian(x: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    z = (x - center) / scale
+    return np.sum(-0.5 * z * z - np.log(scale) - 0.5 * LOG_2PI, axis=1)
+
+
+def _next_temperature(excess: np.ndarray, beta: float) -> float:
+    """The largest inverse temperature that keeps enough of the population."""
+
+    def effective(change: float) -> float:
+        log_weight = np.where(np.isfinite(excess), change * excess, -np.inf)
+        weight = np.exp(log_weight - log_weight.max())
+        return weight.sum() ** 2 / np.sum(weight**2) / len(weight)
+
+    if effective(1.0 - beta) >= KEPT:
+        return 1.0
+    # Points of no density go at the first step, however short.
+    kept = KEPT * np.isfinite(excess).mean()
+    low, high = 0.0, 1.0 - beta
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if effective(middle) >= kept else (low, middle)
+    return min(1.0, beta + max(low, 1e-12))
+
+
+def _systematic(rng: np.random.Generator, weight: np.ndarray) -> np.ndarray:
+    n = len(weight)
+    levels = (np.arange(n) + rng.random()) / n
+    return np.minimum(np.searchsorted(np.cumsum(weight), levels), n - 1)
+
+
+def _move(
+    density: Density,
+    rng: np.random.Generator,
+    state: tuple[np.ndarray, np.ndarray, np.ndarray],
+    path: tuple[np.ndarray, np.ndarray, float],
+    step: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """One Hamiltonian move of all points, in units of their spread, and the share accepted."""
+    x, value, gradient = state
+    center, scale, beta = path
+    size = step * np.exp(rng.uniform(-2.5, 0.7, size=(len(x), 1))) * _spread(x)
+
+    def tempered(x: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> tuple:
+        log_density = beta * value + (1.0 - beta) * _log_gaussian(x, center, scale)
+        return log_density, beta * gradient - (1.0 - beta) * (x - center) / scale**2
+
+    momentum = rng.standard_normal(x.shape)
+    log_before, slope = tempered(x, value, gradient)
+    y, speed = x, momentum + 0.5 * size * slope
+    for leap in range(LEAPFROGS):
+        y = y + size * speed
+        y_value, y_gradient = density.with_gradient(y)
+        log_after, slope = tempered(y, y_value, y_gradient)
+        speed = speed + (1.0 if leap < LEAPFROGS - 1 else 0.5) * size * slope
+    energy = log_after - log_before + 0.5 * np.sum(momentum**2 - speed**2, axis=1)
+    energy = np.where(np.isfinite(y_value) & ~np.isnan(energy), energy, -np.inf)
+    accepted = np.log(rng.random(len(x))) < energy
+    kept = accepted[:, None]
+    return (
+        np.where(kept, y, x),
+        np.where(accepted, y_value, value),
+        np.where(kept, y_gradient, gradient),
+        float(np.mean(np.exp(np.minimum(energy, 0.0)))),
+    )
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """A robust standard deviation of each coordinate."""
+    low, high = np.quantile(x, [0.16, 0.84], axis=0)
+    return np.maximum(0.5 * (high - low), 1e-300)
