@@ -253,6 +253,13 @@ def _mala(*, progressbar: bool, model: Model, **budget: Any) -> DataTree:
     return _pymc_sample(progressbar, model=model, step=step, **budget)
 
 
+def _gmp_diffusion(*, progressbar: bool, model: Model, random_seed: int, **budget: Any) -> DataTree:
+    from pymc_glm.step_methods import GMPDiffusion
+
+    step = GMPDiffusion(model=model, rng=random_seed, progressbar=progressbar)
+    return _pymc_sample(progressbar, model=model, step=step, random_seed=random_seed, **budget)
+
+
 def _pymc_sample(progressbar: bool, **options: Any) -> DataTree:
     import pymc as pm
 
@@ -268,6 +275,7 @@ SAMPLERS: dict[str, Callable[..., DataTree]] = {
     "nutpie": _nutpie,
     "nutpie_low_rank": _nutpie_low_rank,
     "mala": _mala,
+    "gmp_diffusion": _gmp_diffusion,
     "mclmc": _mclmc,
 }
 # The extra of this package that brings what a sampler needs.
@@ -275,4 +283,5 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "nutpie": ("nutpie", ("nutpie",)),
     "nutpie_low_rank": ("nutpie", ("nutpie",)),
     "mclmc": ("mclmc", ("blackjax", "jax")),
+    "gmp_diffusion": ("diffusion", ("jax", "optax")),
 }

@@ -44,6 +44,7 @@ def fit_diffusion(
     batch: int = 256,
     learning_rate: float = 2e-3,
     loss: str = "jeffreys",
+    learn_prior: bool = True,
     random_seed: int | np.random.Generator | None = None,
     checkpoint: str | None = None,
     progressbar: bool | ProgressBarOptions = True,
@@ -78,6 +79,8 @@ def fit_diffusion(
         What training minimises. ``"jeffreys"`` holds on to the modes of the warm-up; where there
         is one mode only, its first half is ``"elbo"``, which needs no draws.
         ``"log_derivative"`` takes no derivative of the density and serves diffusions.
+    learn_prior : bool
+        Whether the mixture is trained along with the paths.
     random_seed : int or Generator, optional
         Same seed, same proposal.
     checkpoint : str, optional
@@ -139,7 +142,7 @@ def fit_diffusion(
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
-    schedule = Schedule(loss, iterations, batch, learning_rate)
+    schedule = Schedule(loss, iterations, batch, learning_rate, learn_prior=learn_prior)
     arguments = (kernel, components, starts, spread, schedule, sorted(settings.items()), seed)
     key = hashlib.sha256(repr((layout, arguments)).encode()).hexdigest()
     job = Job(

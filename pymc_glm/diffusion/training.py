@@ -35,6 +35,8 @@ class Schedule(NamedTuple):
         Of Adam at the start; it falls to a hundredth by a cosine.
     alone : int
         So many first iterations use the ELBO alone, whatever the loss.
+    learn_prior : bool
+        Whether the mixture is trained along.
     """
 
     loss: str = "jeffreys"
@@ -42,6 +44,7 @@ class Schedule(NamedTuple):
     batch: int = 256
     learning_rate: float = 2e-3
     alone: int = 0
+    learn_prior: bool = True
 
 
 class State(NamedTuple):
@@ -201,6 +204,8 @@ def _make_chunk(
     def step(carry: Any, iteration: Any, draws: Any) -> Any:
         parameters, state = carry
         gradient, parts = one(parameters, iteration, draws)
+        if not schedule.learn_prior:
+            gradient["prior"] = jax.tree.map(jnp.zeros_like, gradient["prior"])
         masked = parameters["prior"]["logits"] <= 0.5 * MASKED
         updates, state = optimiser.update(gradient, state, parameters)
         updates["prior"]["logits"] = jnp.where(masked, 0.0, updates["prior"]["logits"])
