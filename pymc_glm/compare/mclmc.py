@@ -90,7 +90,7 @@ def mclmc(
         began = time.perf_counter()
         drawn = list(pool.map(_blocking(draw_compiled), *zip(*tuned, strict=True), keys[2]))
         sampling_s = time.perf_counter() - began
-    by_variable = jax.vmap(jax.vmap(unravel))(np.stack(drawn))
+    by_variable = jax.vmap(jax.vmap(unravel))(jax.numpy.stack(drawn))
     values = dict(zip(names, map(np.asarray, by_variable), strict=True))
     attributes: dict[str, object] = {
         "sampling_time": sampling_s,

@@ -21,8 +21,10 @@ from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.fitting import Fitted, Job, fit
 from pymc_glm.diffusion.progress import FitProgress
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
+from pymc_glm.diffusion.refine import REFINEMENTS
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.diffusion.training import Schedule
+from pymc_glm.diffusion.visited import visited_gaussians
 
 __all__ = ["fit_diffusion"]
 
@@ -45,6 +47,8 @@ def fit_diffusion(
     learning_rate: float = 2e-3,
     loss: str = "jeffreys",
     learn_prior: bool = True,
+    refinement: str = "none",
+    refine_every: int = 500,
     random_seed: int | np.random.Generator | None = None,
     checkpoint: str | None = None,
     progressbar: bool | ProgressBarOptions = True,
@@ -81,6 +85,12 @@ def fit_diffusion(
         ``"log_derivative"`` takes no derivative of the density and serves diffusions.
     learn_prior : bool
         Whether the mixture is trained along with the paths.
+    refinement : {"none", "langevin", "tempered", "machine"}
+        Begin with one Gaussian and add components while training: at ends of Langevin chains, as
+        [1]_ does, at draws of the warm-up, or Gaussians that short Gibbs chains of a recognised
+        model visit.
+    refine_every : int
+        Iterations between two components.
     random_seed : int or Generator, optional
         Same seed, same proposal.
     checkpoint : str, optional
@@ -143,8 +153,12 @@ def fit_diffusion(
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
     schedule = Schedule(loss, iterations, batch, learning_rate, learn_prior=learn_prior)
-    arguments = (kernel, components, starts, spread, schedule, sorted(settings.items()), seed)
-    key = hashlib.sha256(repr((layout, arguments)).encode()).hexdigest()
+    if refinement not in REFINEMENTS:
+        names = ", ".join(map(repr, REFINEMENTS))
+        raise ValueError(f"Got refinement={refinement!r}. Choose one of {names}.")
+    visited = visited_gaussians(model, seed) if refinement == "machine" else None
+    identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
+    key = hashlib.sha256(repr((*identity, sorted(settings.items()), seed)).encode()).hexdigest()
     job = Job(
         model,
         kernel,
@@ -155,6 +169,9 @@ def fit_diffusion(
         center,
         scale,
         draws,
+        refinement,
+        refine_every,
+        visited,
         seed,
         checkpoint,
         key,

@@ -13,14 +13,17 @@ from pymc.model import Model
 
 from pymc_glm.diffusion.checkpoint import Progress, read_progress, write_progress
 from pymc_glm.diffusion.child import Channel
-from pymc_glm.diffusion.components import Moments, fit_mixture
+from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.metrics import Scores, score
 from pymc_glm.diffusion.modes import by_modes, mode_of_components
+from pymc_glm.diffusion.prior import MASKED
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
+from pymc_glm.diffusion.refine import CandidateGaussians, langevin_candidates, with_component
 from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
+from pymc_glm.diffusion.visited import VisitedGaussians
 from pymc_glm.diffusion.warmup import Warmup, tempered_draws
 
 __all__ = ["Fitted", "Job", "fit"]
@@ -54,6 +57,12 @@ class Job(NamedTuple):
         Where starts are drawn.
     draws : ndarray, shape (n, d), or None
         Draws in place of a warm-up.
+    refinement : str
+        One of `pymc_glm.diffusion.refine.REFINEMENTS`: where further components come from.
+    refine_every : int
+        Iterations between two of them.
+    visited : VisitedGaussians or None
+        Those of a latent machine.
     seed : int
         Of everything.
     checkpoint : str or None
@@ -71,6 +80,9 @@ class Job(NamedTuple):
     center: np.ndarray
     scale: np.ndarray
     draws: np.ndarray | None
+    refinement: str
+    refine_every: int
+    visited: VisitedGaussians | None
     seed: int
     checkpoint: str | None
     key: str
@@ -124,13 +136,18 @@ def fit(job: Job, channel: Channel) -> Fitted:
     if wanted == "mixture" or log_density is None or _suffices(job, scores["mixture"]):
         return Fitted(chart.reported(best, scores, warmup, clock, no_jax), False)
     gaussians = chart.modes_alone if wanted == "gated" else chart.mixture
+    candidates = None
+    if job.refinement != "none":
+        gaussians = chart.gaussian
+        candidates = _candidates(job, density, chart, rng)
     kernel = make_kernel(wanted, **job.settings)
-    alone = job.schedule.iterations // 2 if len(gaussians.weights) == 1 else 0
+    slots = len(gaussians.weights) if candidates is None else job.components
+    alone = job.schedule.iterations // 2 if slots == 1 else 0
     schedule = job.schedule._replace(alone=alone - alone % CHUNK)
     trainer = Trainer(kernel, chart.whitened(log_density), schedule, int(rng.integers(2**31)))
     if state is None:
         untrained = kernel.new_parameters(
-            np.random.default_rng([job.seed, 2]), gaussians.parameters()
+            np.random.default_rng([job.seed, 2]), gaussians.parameters(slots)
         )
         state = trainer.start(untrained, chart.white.inside(target))
 
@@ -139,7 +156,15 @@ def fit(job: Job, channel: Channel) -> Fitted:
         moved = refreshed(so_far, density, target, np.random.default_rng([job.seed, 3]))
         return chart.white.inside(moved)
 
-    state, stopped = _trained(job, trainer, state, warmup, channel, nearer)
+    def refined(state: State) -> State:
+        if candidates is None or state.iteration % job.refine_every:
+            return state
+        so_far = chart.with_parameters(kernel, state.parameters)
+        log_z = score(so_far, density, target, np.random.default_rng([job.seed, 4]), 1000).elbo
+        prior = with_component(state.parameters["prior"], candidates, log_z)
+        return state if prior is None else state.with_prior(prior)
+
+    state, stopped = _trained(job, trainer, state, warmup, channel, nearer, refined)
     trained = chart.with_parameters(kernel, state.parameters)
     target = refreshed(trained, density, target, rng)
     scores["mixture"] = score(plain, density, target, rng)
@@ -173,6 +198,24 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
     return tempered_draws(density, rng, job.center, job.scale, job.starts, progress=show)
 
 
+def _candidates(
+    job: Job, density: Density, chart: _Chart, rng: np.random.Generator
+) -> CandidateGaussians:
+    """Where components may be added, in the coordinates of the chart."""
+    factors = None
+    if job.refinement == "tempered":
+        means = chart.y
+    elif job.refinement == "langevin":
+        ends, _ = langevin_candidates(density, rng, job.center, job.scale)
+        means = chart.white.inside(ends)
+    else:
+        assert job.visited is not None
+        means = chart.white.inside(job.visited.means)
+        inverse = np.linalg.inv(chart.factor)
+        factors = np.linalg.cholesky(inverse @ job.visited.covariances @ inverse.T)
+    return CandidateGaussians(means, factors, chart.white.log_density(means))
+
+
 def _save(job: Job, progress: Progress) -> None:
     if job.checkpoint:
         write_progress(job.checkpoint, job.key, progress)
@@ -193,11 +236,13 @@ def _trained(
     warmup: Warmup,
     channel: Channel,
     nearer: Callable[[State], np.ndarray],
+    refined: Callable[[State], State],
 ) -> tuple[State, bool]:
     total, saved = job.schedule.iterations, time.monotonic()
     while state.iteration < total:
         if 0 < trainer.schedule.alone == state.iteration:
             state = state._replace(draws=nearer(state))
+        state = refined(state) if state.iteration else state
         state, figures = trainer.advance(state)
         channel.send({"stage": "training", "done": state.iteration, "total": total, **figures})
         stopped = channel.is_stopped()
@@ -222,6 +267,9 @@ class _Chart:
         self.y = self.white.inside(x)
         self.mixture: Moments = fit_mixture(self.y, rng, job.components)
         mode = mode_of_components(self.mixture, self.white)
+        one = np.ones(len(self.y))
+        mean = self.y.mean(axis=0)
+        self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
         self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
 
     def whitened(self, log_density: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -248,7 +296,7 @@ class _Chart:
         best.report = {
             **kept._asdict(),
             "kernel": best.kernel.name,
-            "components": int(best.parameters["prior"]["means"].shape[0]),
+            "components": int(np.sum(best.parameters["prior"]["logits"] > 0.5 * MASKED)),
             "modes": len(counts),
             "mode_shares": (counts / counts.sum()).tolist(),
             "starts_by_mode": fed,

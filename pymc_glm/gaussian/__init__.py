@@ -1,5 +1,6 @@
 """Exact draws x ~ N(Q^-1 h, Q^-1), with Q and h assembled from the rows of all factors."""
 
+from pymc_glm.gaussian.assembly import assemble
 from pymc_glm.gaussian.conjugate_gradients import ConjugateGradients
 from pymc_glm.gaussian.draw import draw_gaussian
 from pymc_glm.gaussian.edges import is_far
@@ -20,6 +21,7 @@ __all__ = [
     "NormalEquations",
     "Rows",
     "Spectrum",
+    "assemble",
     "check_proper",
     "check_proper_in_basis",
     "draw_gaussian",

@@ -1,0 +1,113 @@
+"""Gaussians of a latent machine at the latent states that many short chains visit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+
+from pymc.model import Model
+from scipy.linalg import cholesky, solve_triangular
+
+from pymc_glm.diffusion.draws import flat_draws
+from pymc_glm.diffusion.targets import Layout, layout_of
+from pymc_glm.exceptions import RecognitionError
+from pymc_glm.recognize.choices import with_choices
+from pymc_glm.recognize.recognize import recognize
+from pymc_glm.sampling import sample
+from pymc_glm.sweep.conditional import build_conditional
+
+__all__ = ["VisitedGaussians", "visited_gaussians"]
+
+
+class VisitedGaussians(NamedTuple):
+    """A Gaussian for each visited state of the latents.
+
+    Attributes
+    ----------
+    means : ndarray, shape (n, d)
+        The block's conditional mean, and the other variables' values.
+    covariances : ndarray, shape (n, d, d)
+        The block's conditional covariance; other variables have half their spread over the chains.
+    """
+
+    means: np.ndarray
+    covariances: np.ndarray
+
+
+def visited_gaussians(
+    model: Model, random_seed: int, chains: int = 100, draws: int = 3, tune: int = 20
+) -> VisitedGaussians:
+    """Visit latent states by short chains and take down the Gaussian at each.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        All of whose variables a sweep updates.
+    random_seed : int
+        Of the chains and of the latents.
+    chains, draws, tune : int
+        Number of chains, states of each, and sweeps before the first.
+
+    Returns
+    -------
+    visited : VisitedGaussians
+
+    Raises
+    ------
+    RecognitionError
+        If the model is not recognised as a whole, or its block is moved in another way.
+    """
+    machine = with_choices(recognize(model).machine, "plain", "gibbs", "dense")
+    if machine.guests or machine.alternates or any(v.multiple is not None for v in machine.block):
+        raise RecognitionError(
+            f"The model has {len(machine.guests)} variables that no sweep updates, or blocks in"
+            " turns. Gaussians of visited latents need one block of the whole model."
+        )
+    tree = sample(
+        draws,
+        tune,
+        chains,
+        random_seed=random_seed,
+        model=model,
+        scales="plain",
+        block="gibbs",
+        progressbar=False,
+        compute_convergence_checks=False,
+    )
+    layout = layout_of(model)
+    flat = flat_draws(model, layout, tree)
+    states = layout.point(flat)
+    graph = build_conditional(machine)
+    function = pytensor.function([graph.rng, *graph.inputs], [graph.next_rng, graph.system])
+    rng = np.random.default_rng([random_seed, 1])
+    names = [variable.name for variable in machine.block]
+    others = [variable.name for variable in machine.updated]
+    position, b = machine.plan.position, machine.size
+    columns = _columns(layout, names)
+    spread = np.maximum(0.5 * flat.std(axis=0), 1e-6)
+    means = flat.copy()
+    covariances = np.broadcast_to(np.diag(spread**2), (len(flat), *[layout.size] * 2)).copy()
+    for index in range(len(flat)):
+        block = np.concatenate([np.ravel(states[name][index]) for name in names])
+        drawn = np.empty(b)
+        drawn[position] = block
+        rng, system = function(rng, drawn, *(states[name][index] for name in others))
+        upper = np.triu(system[: b * b].reshape(b, b))
+        factor = cholesky(upper + np.triu(upper, 1).T, lower=True)
+        inverse = solve_triangular(factor, np.eye(b), lower=True)
+        covariance = (inverse.T @ inverse)[np.ix_(position, position)]
+        covariances[(index, *np.ix_(columns, columns))] = covariance
+        means[index, columns] = covariance @ system[b * b :][position]
+    return VisitedGaussians(means, covariances)
+
+
+def _columns(layout: Layout, names: list[str]) -> np.ndarray:
+    """Places of some variables in the flat vector."""
+    ends = np.cumsum(layout.sizes)
+    parts = {
+        name: np.arange(end - size, end)
+        for name, size, end in zip(layout.names, layout.sizes, ends, strict=True)
+    }
+    return np.concatenate([parts[name] for name in names])
