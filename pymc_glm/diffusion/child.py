@@ -40,7 +40,7 @@ class Channel:
 def run_apart(
     function: Callable[[Any, Channel], Any], job: Any, show: Callable[[Any], None]
 ) -> Any:
-    """Run ``function(job, channel)`` in a child process, or here if JAX is loaded already.
+    """Run ``function(job, channel)`` in a child process, or here if JAX is at work already.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def run_apart(
     SamplingError
         If the process ends without a result. Exceptions of the function are raised here.
     """
-    if "jax" in sys.modules:
+    if _jax_has_threads():
         return _run_here(function, job, show)
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context: Any = multiprocessing.get_context(method)
@@ -85,6 +85,12 @@ def run_apart(
             " of memory; fewer starts or a smaller batch need less."
         )
     return value
+
+
+def _jax_has_threads() -> bool:
+    """Whether JAX computes in this process already; imported alone, it has no threads."""
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and getattr(bridge, "backends_are_initialized", lambda: True)()
 
 
 def _run_here(

@@ -33,7 +33,12 @@ SAVE_EVERY = 5.0
 # A mixture that is accepted this often is not worth a diffusion.
 GOOD_ENOUGH = 0.9
 # What a diffusion has to bring to be kept.
-GAIN = 1.1
+GAIN = 1.05
+# Draws that a mixture is fitted to, in the end.
+DRAWS_PER_UNKNOWN = 200
+FEWEST_DRAWS = 2000
+MOST_DRAWS = 20_000
+ROUNDS = 2
 
 
 class Job(NamedTuple):
@@ -127,9 +132,9 @@ def fit(job: Job, channel: Channel) -> Fitted:
     state = None if progress is None else progress.state
     if progress is None:
         _save(job, Progress(warmup, None))
-    chart = _Chart(job, density, warmup.x, rng)
-    plain = chart.with_parameters(MixtureKernel(), {"prior": chart.mixture.parameters()})
-    target = refreshed(plain, density, warmup.x, rng)
+    chart = _Chart(job, density, warmup, rng)
+    plain = chart.plain
+    target = refreshed(plain, density, chart.white.outside(chart.y), rng)
     scores = {"mixture": score(plain, density, target, rng)}
     best, stopped = plain, False
     wanted = job.kernel if job.kernel != "auto" else "gated"
@@ -258,19 +263,34 @@ def _trained(
 class _Chart:
     """Coordinates in which warm-up draws have unit scale, and mixtures fitted there."""
 
-    def __init__(self, job: Job, density: Density, x: np.ndarray, rng: np.random.Generator) -> None:
+    def __init__(
+        self, job: Job, density: Density, warmup: Warmup, rng: np.random.Generator
+    ) -> None:
         self.layout = layout_of(job.model)
-        low, self.center, high = np.quantile(x, [0.16, 0.5, 0.84], axis=0)
+        low, self.center, high = np.quantile(warmup.x, [0.16, 0.5, 0.84], axis=0)
         spread = np.maximum(0.5 * (high - low), 1e-8 * (1.0 + np.abs(self.center)))
         self.factor = np.diag(spread)
         self.white = Whitened(density, self.center, self.factor)
-        self.y = self.white.inside(x)
+        self.y = self.white.inside(warmup.x)
+        self.start = warmup.start
         self.mixture: Moments = fit_mixture(self.y, rng, job.components)
+        # Moves from the mixture make more draws than the warm-up did, for a better mixture.
+        count = int(np.clip(DRAWS_PER_UNKNOWN * self.layout.size, FEWEST_DRAWS, MOST_DRAWS))
+        for _ in range(ROUNDS):
+            picked = np.arange(max(count, len(self.y))) % len(self.y)
+            x = refreshed(self.plain, density, self.white.outside(self.y[picked]), rng)
+            self.y, self.start = self.white.inside(x), self.start[picked]
+            self.mixture = fit_mixture(self.y, rng, job.components)
         mode = mode_of_components(self.mixture, self.white)
         one = np.ones(len(self.y))
         mean = self.y.mean(axis=0)
         self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
         self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
+
+    @property
+    def plain(self) -> Proposal:
+        """The mixture as a proposal."""
+        return self.with_parameters(MixtureKernel(), {"prior": self.mixture.parameters()})
 
     def whitened(self, log_density: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The JAX density of y."""
@@ -291,7 +311,7 @@ class _Chart:
     ) -> Proposal:
         """The best proposal with what is known of it."""
         counts = np.bincount(self.labels)
-        fed = [len(np.unique(warmup.start[self.labels == k])) for k in range(len(counts))]
+        fed = [len(np.unique(self.start[self.labels == k])) for k in range(len(counts))]
         kept = scores[best.kernel.name]
         best.report = {
             **kept._asdict(),

@@ -96,9 +96,7 @@ def score(
         acceptance=float(accepted.mean()),
         acceptance_error=float(accepted.std(ddof=1) / np.sqrt(n)),
         effective_forward=float(1.0 / np.mean(relative**2)),
-        effective_backward=float(
-            1.0 / (np.mean(np.exp(-backward + log_z)) * np.mean(np.exp(backward - log_z)))
-        ),
+        effective_backward=float(np.exp(-_log_mean(-backward) - _log_mean(backward))),
         pareto_k=pareto_shape(forward),
     )
 
