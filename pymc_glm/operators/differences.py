@@ -38,7 +38,7 @@ class Differences(AbstractMatrixOperator):
     Raises
     ------
     ValueError
-        If an axis has too few entries for the order.
+        If an axis has too few entries for the order, is not there, or is named twice.
 
     References
     ----------

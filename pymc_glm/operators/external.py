@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import pickle
 import uuid
 
@@ -40,7 +41,8 @@ class External(AbstractOperator):
     TypeError
         If it lacks one of the three, or is complex.
     ValueError
-        If a shape does not fit, ``matvec`` is not linear, or ``rmatvec`` is not its adjoint.
+        If a shape does not fit, a product fails or has another length, ``matvec`` is not linear, or
+        ``rmatvec`` is not its adjoint.
 
     References
     ----------
@@ -94,18 +96,30 @@ class External(AbstractOperator):
         self._test()
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
-        return self._real(self._product("matvec", x), "matvec", self.shape_out)
+        return self._product("matvec", x, self.shape_out)
 
     def _adjoint(self, y: np.ndarray) -> np.ndarray:
-        return self._real(self.operator.rmatvec(y.ravel()), "rmatvec", self.shape_in)
+        return self._product("rmatvec", y, self.shape_in)
 
-    def _real(self, result: Any, product: str, shape: tuple[int, ...]) -> np.ndarray:
-        result = np.asarray(result)
+    def _product(self, product: str, vector: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         size = math.prod(shape)
+        try:
+            result = np.asarray(getattr(self.operator, product)(vector.ravel()))
+        except NotImplementedError as error:
+            raise TypeError(
+                f"{self.name} does not implement {product}. Gradients and Gaussian draws need both"
+                " matvec and rmatvec."
+            ) from error
+        except ValueError as error:
+            # What scipy says of a result of the wrong length, with no word on which product it was.
+            raise ValueError(
+                f"{self.name}: {product} failed on a vector of {vector.size} numbers:"
+                f" {str(error).rstrip('.')}. It must return {size} numbers."
+            ) from error
         if result.size != size:
             raise ValueError(
-                f"{self.name}: {product} returned {result.size} numbers, not {size}. Its shape"
-                f" {tuple(self.operator.shape)} says how many."
+                f"{self.name}: {product} returned an array of shape {result.shape} for a vector of"
+                f" {vector.size} numbers. It must return {size} numbers."
             )
         if result.dtype.kind == "c":
             raise TypeError(

@@ -34,6 +34,15 @@ def linear(matvec, rmatvec, dtype=float):
     return External(LinearOperator((3, 3), matvec=matvec, rmatvec=rmatvec, dtype=dtype))
 
 
+class Products:
+    """Somebody's operator, with products that nobody checked."""
+
+    shape = (3, 3)
+
+    def __init__(self, matvec, rmatvec):
+        self.matvec, self.rmatvec = matvec, rmatvec
+
+
 REFUSED = {
     "shape of a matrix": (lambda: Sparse(np.ones((2, 3)), (2, 2)), ValueError, "of 4 entries"),
     "matrix of three dimensions": (lambda: Sparse(np.ones((2, 2, 2))), ValueError, "two dimens"),
@@ -50,6 +59,7 @@ REFUSED = {
     "order": (lambda: Differences(3, order=0), ValueError, "order is 0"),
     "short axis": (lambda: Differences(2, order=2), ValueError, "at least 3"),
     "axis": (lambda: Differences((3, 3), axes=2), ValueError, "axes are 2"),
+    "axis twice": (lambda: Differences((3, 3), axes=(0, -2)), ValueError, "one of them twice"),
     "boundary of differences": (
         lambda: Differences(3, boundary="reflect"),
         ValueError,
@@ -68,6 +78,7 @@ REFUSED = {
     "biorthogonal wavelet": (lambda: Wavelet(8, "bior2.2"), ValueError, "is not orthogonal"),
     "level": (lambda: Wavelet(12, level=3), ValueError, "halved 2 times"),
     "no angle": (lambda: Radon(8, []), ValueError, "vector of angles"),
+    "shape of an image": (lambda: Radon((8, 8), [0.0]), TypeError, r"size is \(8, 8\)"),
     "width of a bin": (lambda: Radon(8, [0.0], width=0.0), ValueError, "width is 0.0"),
     "edges": (lambda: Incidence([0, 1]), ValueError, "pairs of integers"),
     "loop": (lambda: Incidence([[0, 1], [2, 2]]), ValueError, "Edge 1 joins node 2 to itself"),
@@ -91,6 +102,17 @@ REFUSED = {
     "NaN": (lambda: linear(lambda x: x * np.nan, lambda y: y), ValueError, "returned NaN"),
     "complex operator": (lambda: linear(np.copy, np.copy, complex), TypeError, "stack its real"),
     "complex product": (lambda: linear(np.fft.fft, np.fft.fft), TypeError, "matvec returned compl"),
+    "short product": (
+        lambda: linear(lambda x: x[:2], np.copy),
+        ValueError,
+        "3 x 3: matvec failed on a vector of 3 numbers: .*It must return 3",
+    ),
+    "short transposed product": (
+        lambda: External(Products(np.copy, lambda y: y[:2])),
+        ValueError,
+        r"rmatvec returned an array of shape \(2,\) for .* It must return 3",
+    ),
+    "adjoint left out": (lambda: linear(np.copy, None), TypeError, "does not implement rmatvec"),
     "no adjoint": (lambda: External(np.ones((3, 3))), TypeError, "has no matvec, rmatvec"),
 }
 
