@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
+import numpy as np
+
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.gaussian import STRUCTURES, ConjugateGradients
 from pymc_glm.machine import LatentMachine, with_block, with_scales
@@ -66,9 +70,14 @@ def _with_solver(machine: LatentMachine, solver: str | ConjugateGradients) -> La
     if solver == "auto":
         return machine
     settings = solver if isinstance(solver, ConjugateGradients) else ConjugateGradients()
-    if not 0.0 < settings.tolerance < 1.0:
+    if not isinstance(settings.tolerance, Real) or not 0.0 < settings.tolerance < 1.0:
         raise ValueError(
             f"Got a tolerance of {settings.tolerance!r}. It is a relative residual, in (0, 1)."
+        )
+    if not isinstance(settings.corrected, bool | np.bool_):
+        raise ValueError(
+            f"Got corrected={settings.corrected!r}. It is True or False: whether draws are accepted"
+            " or refused so that the chain is exact."
         )
     structure = "iterative" if isinstance(solver, ConjugateGradients) else solver
     if structure not in STRUCTURES:

@@ -62,6 +62,8 @@ def test_settings_of_an_iterative_solution_reach_the_plan():
         ("cholesky", "Choose one of"),
         ("chain", "is not that of a chain"),
         (pymc_glm.ConjugateGradients(0.0), "relative residual"),
+        (pymc_glm.ConjugateGradients("a"), "Got a tolerance of 'a'. It is a relative residual"),
+        (pymc_glm.ConjugateGradients(corrected="no"), "Got corrected='no'. It is True or False"),
     ],
 )
 def test_a_solver_that_cannot_be(solver, words):
