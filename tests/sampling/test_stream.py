@@ -384,6 +384,15 @@ def test_a_store_is_never_overwritten(prepared, stored):
         run(prepared, store=stored, draws=20)
 
 
+def test_checkpoints_without_a_store_are_named(tmp_path):
+    """A run may have been killed before its first draw."""
+    folder = tmp_path / "run.zarr.checkpoint"
+    folder.mkdir()
+    with pytest.raises(FileExistsError, match=r"no store at .*run\.zarr', but checkpoints .* Pass"):
+        open_store(tmp_path / "run.zarr", resume=False)
+    assert open_store(tmp_path / "run.zarr", resume=True).folder == folder
+
+
 def test_a_folder_that_is_no_store(prepared, tmp_path):
     """Refused."""
     with pytest.raises(ValueError, match="There is no checkpoint of a run"):
