@@ -20,11 +20,18 @@ def as_shape(shape: int | Iterable[int], name: str) -> tuple[int, ...]:
 
     Raises
     ------
+    TypeError
+        If an extent is no integer.
     ValueError
         If an extent is not positive, or there is none.
     """
     given = shape if isinstance(shape, Iterable) else (shape,)
-    extents = tuple(operator.index(extent) for extent in given)
+    try:
+        extents = tuple(operator.index(extent) for extent in given)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} is {shape!r}. It must be one or more positive integers."
+        ) from error
     if not extents or min(extents) < 1:
         raise ValueError(f"{name} is {shape}. It must be one or more positive integers.")
     return extents

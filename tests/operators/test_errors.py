@@ -55,6 +55,7 @@ REFUSED = {
     "rank": (lambda: Convolution(np.eye(3), (4, 4), method="separable"), ValueError, "rank above"),
     "width of a kernel": (lambda: gaussian_kernel(3, 0.0), ValueError, "sd is 0.0"),
     "empty shape": (lambda: DCT(()), ValueError, r"shape is \(\)"),
+    "fractional shape": (lambda: DCT((4.5, 4)), TypeError, r"shape is \(4.5, 4\)\. It must be"),
     "negative shape": (lambda: Identity((3, -1)), ValueError, "positive integers"),
     "order": (lambda: Differences(3, order=0), ValueError, "order is 0"),
     "short axis": (lambda: Differences(2, order=2), ValueError, "at least 3"),
