@@ -31,7 +31,7 @@ EDGES = {
     "sweep": FOUNDATION | {"machine", "families", "gaussian", "random", "operators"},
     "sampling": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
-    "diffusion": FOUNDATION | {"operators", "recognize", "sweep", "sampling"},
+    "diffusion": FOUNDATION | {"operators", "machine", "recognize", "sweep", "sampling"},
     "step_methods": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
     "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},

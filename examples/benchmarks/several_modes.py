@@ -27,7 +27,7 @@ import pymc_glm
 
 __all__ = ["NAMES", "main", "mode_errors"]
 
-NAMES = ("spike_slab_bimodal", "mixture_product", "label_switching")
+NAMES = ("spike_slab_bimodal", "mixture_product", "conflicting_data")
 SAMPLERS = ("gibbs", "nuts", "gmp_diffusion")
 BATCHES = 20
 

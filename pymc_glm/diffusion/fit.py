@@ -24,7 +24,7 @@ from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import REFINEMENTS
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.diffusion.training import Schedule
-from pymc_glm.diffusion.visited import visited_gaussians
+from pymc_glm.diffusion.visited import has_finite_mixture, visited_gaussians
 
 __all__ = ["fit_diffusion"]
 
@@ -66,8 +66,8 @@ def fit_diffusion(
         With continuous free variables only; the model of the context by default.
     kernel : {"auto", "mixture", "gated", "dis", "mcd", "cmcd", "dbs"}
         ``"mixture"`` has no path and needs no JAX. ``"gated"`` takes few learned steps. The others
-        are the diffusions of [1]_. ``"auto"`` scores the mixture first, and keeps it where gated
-        paths do not beat it.
+        are the diffusions of the reference. ``"auto"`` scores the mixture first, and keeps it where
+        gated paths do not beat it.
     components : int
         The mixture has at most so many components; the Bayesian information criterion picks.
     warmup : DataTree or ndarray, optional
@@ -87,8 +87,8 @@ def fit_diffusion(
         Whether the mixture is trained along with the paths.
     refinement : {"none", "langevin", "tempered", "machine"}
         Begin with one Gaussian and add components while training: at ends of Langevin chains, as
-        [1]_ does, at draws of the warm-up, or Gaussians that short Gibbs chains of a recognised
-        model visit.
+        the reference does, at draws of the warm-up, or Gaussians that short Gibbs chains of a
+        recognised model visit.
     refine_every : int
         Iterations between two components.
     random_seed : int or Generator, optional
@@ -131,8 +131,8 @@ def fit_diffusion(
 
     References
     ----------
-    .. [1] D. Blessing, X. Jia, G. Neumann (2025), "End-to-end learning of Gaussian mixture priors
-       for diffusion sampler", arXiv:2503.00524.
+    D. Blessing, X. Jia, G. Neumann (2025), "End-to-end learning of Gaussian mixture priors
+    for diffusion sampler", arXiv:2503.00524.
 
     Examples
     --------
@@ -156,7 +156,9 @@ def fit_diffusion(
     if refinement not in REFINEMENTS:
         names = ", ".join(map(repr, REFINEMENTS))
         raise ValueError(f"Got refinement={refinement!r}. Choose one of {names}.")
-    visited = visited_gaussians(model, seed) if refinement == "machine" else None
+    visited = None
+    if refinement == "machine" or (refinement == "none" and has_finite_mixture(model)):
+        visited = visited_gaussians(model, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
     key = hashlib.sha256(repr((*identity, sorted(settings.items()), seed)).encode()).hexdigest()
     job = Job(

@@ -19,7 +19,12 @@ from pymc_glm.diffusion.metrics import Scores, score
 from pymc_glm.diffusion.modes import by_modes, mode_of_components
 from pymc_glm.diffusion.prior import MASKED
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
-from pymc_glm.diffusion.refine import CandidateGaussians, langevin_candidates, with_component
+from pymc_glm.diffusion.refine import (
+    CandidateGaussians,
+    covering_mixture,
+    langevin_candidates,
+    with_component,
+)
 from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
@@ -39,6 +44,8 @@ DRAWS_PER_UNKNOWN = 200
 FEWEST_DRAWS = 2000
 MOST_DRAWS = 20_000
 ROUNDS = 2
+# Paths that mixtures are compared by.
+SCORED = 1000
 
 
 class Job(NamedTuple):
@@ -133,8 +140,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
     if progress is None:
         _save(job, Progress(warmup, None))
     chart = _Chart(job, density, warmup, rng)
-    plain = chart.plain
-    target = refreshed(plain, density, chart.white.outside(chart.y), rng)
+    plain, target = chart.plain, chart.white.outside(chart.y)
     scores = {"mixture": score(plain, density, target, rng)}
     best, stopped = plain, False
     wanted = job.kernel if job.kernel != "auto" else "gated"
@@ -207,18 +213,14 @@ def _candidates(
     job: Job, density: Density, chart: _Chart, rng: np.random.Generator
 ) -> CandidateGaussians:
     """Where components may be added, in the coordinates of the chart."""
-    factors = None
+    if job.refinement == "machine" and job.visited is not None:
+        return chart.visited(job.visited)
     if job.refinement == "tempered":
         means = chart.y
-    elif job.refinement == "langevin":
+    else:
         ends, _ = langevin_candidates(density, rng, job.center, job.scale)
         means = chart.white.inside(ends)
-    else:
-        assert job.visited is not None
-        means = chart.white.inside(job.visited.means)
-        inverse = np.linalg.inv(chart.factor)
-        factors = np.linalg.cholesky(inverse @ job.visited.covariances @ inverse.T)
-    return CandidateGaussians(means, factors, chart.white.log_density(means))
+    return CandidateGaussians(means, None, chart.white.log_density(means))
 
 
 def _save(job: Job, progress: Progress) -> None:
@@ -273,19 +275,46 @@ class _Chart:
         self.white = Whitened(density, self.center, self.factor)
         self.y = self.white.inside(warmup.x)
         self.start = warmup.start
-        self.mixture: Moments = fit_mixture(self.y, rng, job.components)
+        self.mixture: Moments = self._best(self._mixtures(job, rng), rng)
         # Moves from the mixture make more draws than the warm-up did, for a better mixture.
         count = int(np.clip(DRAWS_PER_UNKNOWN * self.layout.size, FEWEST_DRAWS, MOST_DRAWS))
         for _ in range(ROUNDS):
             picked = np.arange(max(count, len(self.y))) % len(self.y)
             x = refreshed(self.plain, density, self.white.outside(self.y[picked]), rng)
             self.y, self.start = self.white.inside(x), self.start[picked]
-            self.mixture = fit_mixture(self.y, rng, job.components)
+            self.mixture = self._best([*self._mixtures(job, rng), self.mixture], rng)
         mode = mode_of_components(self.mixture, self.white)
         one = np.ones(len(self.y))
         mean = self.y.mean(axis=0)
         self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
         self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
+
+    def _mixtures(self, job: Job, rng: np.random.Generator) -> list[Moments]:
+        """Mixtures of the present draws, and of the Gaussians that a latent machine visits."""
+        found = [fit_mixture(self.y, rng, job.components)]
+        if job.visited is not None:
+            found.append(covering_mixture(self.visited(job.visited)))
+        return found
+
+    def _best(self, mixtures: list[Moments], rng: np.random.Generator) -> Moments:
+        """The mixture that is accepted most often."""
+        if len(mixtures) == 1:
+            return mixtures[0]
+
+        def acceptance(moments: Moments) -> float:
+            proposal = self.with_parameters(MixtureKernel(), {"prior": moments.parameters()})
+            return score(
+                proposal, self.white.density, self.white.outside(self.y), rng, SCORED
+            ).acceptance
+
+        return max(mixtures, key=acceptance)
+
+    def visited(self, gaussians: VisitedGaussians) -> CandidateGaussians:
+        """Visited Gaussians in these coordinates."""
+        means = self.white.inside(gaussians.means)
+        inverse = np.linalg.inv(self.factor)
+        factors = np.linalg.cholesky(inverse @ gaussians.covariances @ inverse.T)
+        return CandidateGaussians(means, factors, self.white.log_density(means))
 
     @property
     def plain(self) -> Proposal:

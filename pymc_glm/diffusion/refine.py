@@ -13,10 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
-from pymc_glm.diffusion.prior import MASKED, mixture
+from pymc_glm.diffusion.components import Moments
+from pymc_glm.diffusion.prior import LOG_2PI, MASKED, mixture
 from pymc_glm.diffusion.targets import Density
 
-__all__ = ["REFINEMENTS", "CandidateGaussians", "langevin_candidates", "with_component"]
+__all__ = [
+    "REFINEMENTS",
+    "CandidateGaussians",
+    "covering_mixture",
+    "langevin_candidates",
+    "with_component",
+]
 
 REFINEMENTS = ("none", "langevin", "tempered", "machine")
 STEPS = 300
@@ -24,6 +31,8 @@ CHAINS = 200
 ACCEPTANCE = 0.574
 # Where the target exceeds the mixture by less, no component is worth adding: three nats.
 LEAST_EXCESS = 3.0
+# Components of less than this share of the heaviest one, a logarithm, are left out.
+LEAST_MASS = -9.0
 
 
 class CandidateGaussians(NamedTuple):
@@ -84,6 +93,48 @@ def langevin_candidates(
         value = np.where(kept, y_value, value)
         step = step * np.exp(0.1 * (np.exp(np.minimum(log_ratio, 0.0)) - ACCEPTANCE))
     return x[np.isfinite(value)], CHAINS * (STEPS + 1)
+
+
+def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:
+    """A mixture of candidates that covers the target with as few of them as it takes.
+
+    A Gaussian as high as the target at its mean has a mass. The candidate whose mass is largest, as
+    far as the target at its mean is not covered by those before, comes next.
+
+    Parameters
+    ----------
+    candidates : CandidateGaussians
+        With factors.
+    most : int
+        At most so many components.
+
+    Returns
+    -------
+    moments : Moments
+    """
+    means, factors, value = candidates
+    assert factors is not None
+    n, d = means.shape
+    inverses = np.linalg.inv(factors)
+    log_height = -np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) - 0.5 * d * LOG_2PI
+    log_mass = value - log_height
+    covered = np.full(n, -np.inf)
+    chosen: list[int] = []
+    masses: list[float] = []
+    for _ in range(min(most, n)):
+        open_share = -np.expm1(np.minimum(covered - value, 0.0))
+        with np.errstate(divide="ignore"):
+            gain = log_mass + np.log(open_share)
+        best = int(np.argmax(gain))
+        if masses and gain[best] < max(masses) + LEAST_MASS:
+            break
+        chosen.append(best)
+        masses.append(float(gain[best]))
+        z = (means - means[best]) @ inverses[best].T
+        density = gain[best] + log_height[best] - 0.5 * np.sum(z * z, axis=1)
+        covered = np.logaddexp(covered, density)
+    weights = np.exp(np.array(masses) - max(masses))
+    return Moments(weights / weights.sum(), means[chosen], factors[chosen])
 
 
 def with_component(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +15,13 @@ from scipy.linalg import cholesky, solve_triangular
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.exceptions import RecognitionError
+from pymc_glm.machine import LatentMachine
 from pymc_glm.recognize.choices import with_choices
 from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling import sample
 from pymc_glm.sweep.conditional import build_conditional
 
-__all__ = ["VisitedGaussians", "visited_gaussians"]
+__all__ = ["VisitedGaussians", "has_finite_mixture", "visited_gaussians"]
 
 
 class VisitedGaussians(NamedTuple):
@@ -34,6 +37,16 @@ class VisitedGaussians(NamedTuple):
 
     means: np.ndarray
     covariances: np.ndarray
+
+
+def has_finite_mixture(model: Model) -> bool:
+    """Whether a model is one recognised block, given latents of which some are component labels."""
+    try:
+        machine = recognize(model).machine
+    except RecognitionError:
+        return False
+    names = {type(factor.family).__name__ for factor in machine.factors}
+    return "NormalMixture" in names and not _reason_against(machine)
 
 
 def visited_gaussians(
@@ -60,27 +73,36 @@ def visited_gaussians(
         If the model is not recognised as a whole, or its block is moved in another way.
     """
     machine = with_choices(recognize(model).machine, "plain", "gibbs", "dense")
-    if machine.guests or machine.alternates or any(v.multiple is not None for v in machine.block):
+    reason = _reason_against(machine)
+    if reason:
         raise RecognitionError(
-            f"The model has {len(machine.guests)} variables that no sweep updates, or blocks in"
-            " turns. Gaussians of visited latents need one block of the whole model."
+            f"Gaussians of visited latents need one block of the whole model, and {reason}. Use"
+            " refinement='tempered'."
         )
-    tree = sample(
-        draws,
-        tune,
-        chains,
-        random_seed=random_seed,
-        model=model,
-        scales="plain",
-        block="gibbs",
-        progressbar=False,
-        compute_convergence_checks=False,
-    )
+    with warnings.catch_warnings():
+        # More chains than draws are meant here.
+        warnings.filterwarnings("ignore", "Found chain dimension", UserWarning)
+        tree = sample(
+            draws,
+            tune,
+            chains,
+            random_seed=random_seed,
+            model=model,
+            scales="plain",
+            block="gibbs",
+            progressbar=False,
+            compute_convergence_checks=False,
+        )
     layout = layout_of(model)
     flat = flat_draws(model, layout, tree)
     states = layout.point(flat)
     graph = build_conditional(machine)
-    function = pytensor.function([graph.rng, *graph.inputs], [graph.next_rng, graph.system])
+    function = pytensor.function(
+        [pytensor.In(graph.rng, mutable=True), *graph.inputs],
+        [graph.next_rng, graph.system],
+        mode="NUMBA",
+        accept_inplace=True,
+    )
     rng = np.random.default_rng([random_seed, 1])
     names = [variable.name for variable in machine.block]
     others = [variable.name for variable in machine.updated]
@@ -101,6 +123,14 @@ def visited_gaussians(
         covariances[(index, *np.ix_(columns, columns))] = covariance
         means[index, columns] = covariance @ system[b * b :][position]
     return VisitedGaussians(means, covariances)
+
+
+def _reason_against(machine: LatentMachine) -> str:
+    if machine.guests:
+        return f"no sweep updates {machine.guests[0].name!r}"
+    if machine.alternates or any(variable.multiple is not None for variable in machine.block):
+        return "the model has blocks in turns, or multiples of variables"
+    return ""
 
 
 def _columns(layout: Layout, names: list[str]) -> np.ndarray:

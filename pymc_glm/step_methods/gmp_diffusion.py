@@ -102,10 +102,11 @@ class GMPDiffusion(BlockedStep):
 
     References
     ----------
-    .. [1] D. Blessing, X. Jia, G. Neumann (2025), "End-to-end learning of Gaussian mixture priors
-       for diffusion sampler", arXiv:2503.00524.
-    .. [2] M. Gabrie, G. Rotskoff, E. Vanden-Eijnden (2022), "Adaptive Monte Carlo augmented with
-       normalizing flows", doi:10.1073/pnas.2109420119.
+    D. Blessing, X. Jia, G. Neumann (2025), "End-to-end learning of Gaussian mixture priors
+    for diffusion sampler", arXiv:2503.00524.
+
+    M. Gabrie, G. Rotskoff, E. Vanden-Eijnden (2022), "Adaptive Monte Carlo augmented with
+    normalizing flows", doi:10.1073/pnas.2109420119.
 
     Examples
     --------

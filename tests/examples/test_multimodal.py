@@ -3,7 +3,7 @@
 from functools import cache
 from itertools import islice, product
 
-import multimodal
+import enumerated
 import numpy as np
 import pymc as pm
 import pytest
@@ -43,6 +43,7 @@ SIZES = {
     "spike_slab_bimodal": 6,
     "mixture_product": 4,
     "label_switching": 3,
+    "conflicting_data": 3,
 }
 
 
@@ -138,7 +139,7 @@ def student_mixture(x):
 
 def paired():
     model = built("spike_slab_bimodal").model
-    X, y = multimodal._paired_data()
+    X, y = enumerated._paired_data()
     np.testing.assert_array_equal(model.rvs_to_values[model["y"]].data, y)
     gram = np.eye(6)
     gram[[0, 1, 2, 3], [1, 0, 3, 2]] = 0.98
@@ -167,6 +168,11 @@ def label_switching(mu):
     return norm.logpdf(mu, 0.0, 5.0).sum(-1) + likelihood
 
 
+def conflicting_data(x):
+    tails = student_t.logpdf(enumerated.CONFLICTS, 3.0, x[..., None], 0.3).sum((-2, -1))
+    return norm.logpdf(x, 0.0, 10.0).sum(-1) + tails
+
+
 DENSITIES = {
     density.__name__: density
     for density in (
@@ -185,6 +191,7 @@ DENSITIES = {
         spike_slab_bimodal,
         mixture_product,
         label_switching,
+        conflicting_data,
     )
 }
 
@@ -288,6 +295,27 @@ def test_evidence_of_label_switching():
     assert built("label_switching").log_z == pytest.approx(log_z, abs=1e-6)
 
 
+def test_evidence_of_conflicting_data():
+    def density(x, place):
+        data = student_t.logpdf(enumerated.CONFLICTS[place], 3.0, x, 0.3).sum()
+        return np.exp(norm.logpdf(x, 0.0, 10.0) + data)
+
+    log_z = 0.0
+    above = []
+    for place in range(3):
+        sides = [
+            quad(density, *side, args=(place,), epsabs=0.0, limit=200)[0]
+            for side in ((-8.0, 0.0), (0.0, 8.0))
+        ]
+        log_z += np.log(sum(sides))
+        above.append(sides[1] / sum(sides))
+    target = built("conflicting_data")
+    assert target.log_z == pytest.approx(log_z, abs=1e-6)
+    bits = np.array(list(product((0, 1), repeat=3)))
+    masses = np.where(bits, above, 1.0 - np.array(above)).prod(axis=1)
+    np.testing.assert_allclose(target.mode_masses, masses, atol=1e-6)
+
+
 def test_evidence_of_brownian_motion():
     seen = np.r_[1:11, 21:31]
     eigenvalues, vectors = np.linalg.eigh(np.minimum.outer(seen, seen).astype(float))
@@ -313,7 +341,7 @@ def test_larger_of_two_gaussians(shift):
         return norm.pdf(first, mean[0]) * (law.cdf(-abs(first)) + law.sf(abs(first)))
 
     expected = quad(second_is_larger, -10.0, 0.0)[0] + quad(second_is_larger, 0.0, 10.0)[0]
-    assert multimodal._second_is_larger(mean, covariance) == pytest.approx(expected, abs=1e-7)
+    assert enumerated._second_is_larger(mean, covariance) == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.slow
