@@ -23,6 +23,7 @@ from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     covering_mixture,
     langevin_candidates,
+    reweighted,
     with_component,
 )
 from pymc_glm.diffusion.refresh import refreshed
@@ -275,14 +276,18 @@ class _Chart:
         self.white = Whitened(density, self.center, self.factor)
         self.y = self.white.inside(warmup.x)
         self.start = warmup.start
-        self.mixture: Moments = self._best(self._mixtures(job, rng), rng)
+        mixtures = self._mixtures(job, rng)
+        self.mixture: Moments = self._best(mixtures, rng)
         # Moves from the mixture make more draws than the warm-up did, for a better mixture.
         count = int(np.clip(DRAWS_PER_UNKNOWN * self.layout.size, FEWEST_DRAWS, MOST_DRAWS))
         for _ in range(ROUNDS):
             picked = np.arange(max(count, len(self.y))) % len(self.y)
-            x = refreshed(self.plain, density, self.white.outside(self.y[picked]), rng)
+            x = self.white.outside(self.y[picked])
+            for moments in mixtures:
+                x = refreshed(self._plain(moments), density, x, rng)
             self.y, self.start = self.white.inside(x), self.start[picked]
-            self.mixture = self._best([*self._mixtures(job, rng), self.mixture], rng)
+            mixtures = [self.mixture, *self._mixtures(job, rng)]
+            self.mixture = self._best(mixtures, rng)
         mode = mode_of_components(self.mixture, self.white)
         one = np.ones(len(self.y))
         mean = self.y.mean(axis=0)
@@ -293,7 +298,8 @@ class _Chart:
         """Mixtures of the present draws, and of the Gaussians that a latent machine visits."""
         found = [fit_mixture(self.y, rng, job.components)]
         if job.visited is not None:
-            found.append(covering_mixture(self.visited(job.visited)))
+            covering = covering_mixture(self.visited(job.visited))
+            found.append(reweighted(covering, self.white, rng))
         return found
 
     def _best(self, mixtures: list[Moments], rng: np.random.Generator) -> Moments:
@@ -301,11 +307,10 @@ class _Chart:
         if len(mixtures) == 1:
             return mixtures[0]
 
+        x = self.white.outside(self.y)
+
         def acceptance(moments: Moments) -> float:
-            proposal = self.with_parameters(MixtureKernel(), {"prior": moments.parameters()})
-            return score(
-                proposal, self.white.density, self.white.outside(self.y), rng, SCORED
-            ).acceptance
+            return score(self._plain(moments), self.white.density, x, rng, SCORED).acceptance
 
         return max(mixtures, key=acceptance)
 
@@ -319,7 +324,10 @@ class _Chart:
     @property
     def plain(self) -> Proposal:
         """The mixture as a proposal."""
-        return self.with_parameters(MixtureKernel(), {"prior": self.mixture.parameters()})
+        return self._plain(self.mixture)
+
+    def _plain(self, moments: Moments) -> Proposal:
+        return self.with_parameters(MixtureKernel(), {"prior": moments.parameters()})
 
     def whitened(self, log_density: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The JAX density of y."""

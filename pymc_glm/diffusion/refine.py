@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pymc_glm.diffusion.arrays import NUMPY
+from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
 from pymc_glm.diffusion.prior import LOG_2PI, MASKED, mixture
 from pymc_glm.diffusion.targets import Density
@@ -22,6 +22,7 @@ __all__ = [
     "CandidateGaussians",
     "covering_mixture",
     "langevin_candidates",
+    "reweighted",
     "with_component",
 ]
 
@@ -135,6 +136,46 @@ def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:
         covered = np.logaddexp(covered, density)
     weights = np.exp(np.array(masses) - max(masses))
     return Moments(weights / weights.sum(), means[chosen], factors[chosen])
+
+
+def reweighted(
+    moments: Moments, density: Density, rng: np.random.Generator, rounds: int = 10, n: int = 4000
+) -> Moments:
+    """The same Gaussians with weights that bring the mixture nearest to the target.
+
+    Weights follow from draws of the mixture by their importance, as expectation and maximisation
+    does with draws of the target (Cappe et al., 2008, doi:10.1007/s11222-008-9059-x). Large
+    importance is cut at the square root of the number of draws.
+
+    Parameters
+    ----------
+    moments : Moments
+        The mixture.
+    density : Density
+        The target, in the same coordinates.
+    rng : numpy.random.Generator
+        It is advanced.
+    rounds, n : int
+        How often weights are found anew, and from how many draws.
+
+    Returns
+    -------
+    moments : Moments
+    """
+    for _ in range(rounds):
+        prior = mixture(NUMPY, moments.parameters())
+        component = rng.choice(len(moments.weights), size=n, p=moments.weights)
+        x = prior.start(NUMPY, component, rng.standard_normal((n, moments.means.shape[1])))
+        joint = prior.log_components(NUMPY, x)
+        log_mixture = log_sum_exp(NUMPY, joint)
+        log_weight = density.log_density(x) - log_mixture
+        most = np.logaddexp.reduce(log_weight) - 0.5 * np.log(n)
+        weight = np.exp(np.minimum(log_weight, most) - most)
+        share = weight @ np.exp(joint - log_mixture[:, None])
+        # None vanishes because no draw of it was seen.
+        share = np.maximum(share / share.sum(), 1.0 / n)
+        moments = moments._replace(weights=share / share.sum())
+    return moments
 
 
 def with_component(

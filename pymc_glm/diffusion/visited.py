@@ -25,7 +25,7 @@ __all__ = ["VisitedGaussians", "has_finite_mixture", "visited_gaussians"]
 
 
 class VisitedGaussians(NamedTuple):
-    """A Gaussian for each visited state of the latents.
+    """A Gaussian for each visited state of the latents, none twice.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ def has_finite_mixture(model: Model) -> bool:
 
 
 def visited_gaussians(
-    model: Model, random_seed: int, chains: int = 100, draws: int = 3, tune: int = 20
+    model: Model, random_seed: int, chains: int = 100, draws: int = 30, tune: int = 20
 ) -> VisitedGaussians:
     """Visit latent states by short chains and take down the Gaussian at each.
 
@@ -95,6 +95,11 @@ def visited_gaussians(
         )
     layout = layout_of(model)
     flat = flat_draws(model, layout, tree)
+    rng = np.random.default_rng([random_seed, 1])
+    # Each coordinate from a draw of its own: chains stay where they began, and few combinations of
+    # what they found separately are near any of them.
+    crossed = flat[rng.integers(len(flat), size=flat.shape), np.arange(layout.size)]
+    flat = np.concatenate([flat, crossed])
     states = layout.point(flat)
     graph = build_conditional(machine)
     function = pytensor.function(
@@ -103,7 +108,6 @@ def visited_gaussians(
         mode="NUMBA",
         accept_inplace=True,
     )
-    rng = np.random.default_rng([random_seed, 1])
     names = [variable.name for variable in machine.block]
     others = [variable.name for variable in machine.updated]
     position, b = machine.plan.position, machine.size
@@ -122,7 +126,8 @@ def visited_gaussians(
         covariance = (inverse.T @ inverse)[np.ix_(position, position)]
         covariances[(index, *np.ix_(columns, columns))] = covariance
         means[index, columns] = covariance @ system[b * b :][position]
-    return VisitedGaussians(means, covariances)
+    _, first = np.unique(means.round(12), axis=0, return_index=True)
+    return VisitedGaussians(means[np.sort(first)], covariances[np.sort(first)])
 
 
 def _reason_against(machine: LatentMachine) -> str:
