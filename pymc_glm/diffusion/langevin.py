@@ -132,13 +132,14 @@ class LangevinKernel(AbstractKernel):
 
     def log_components(self, xp: Arrays, parameters: dict, end: Any) -> Any:
         """The first component: paths are weighed without theirs."""
-        slots = parameters["prior"]["means"].shape[0]
+        slots = mixture(xp, parameters["prior"]).size
         row = xp.np.where(xp.np.arange(slots) == 0, 0.0, -xp.np.inf)
         return xp.np.broadcast_to(row, (end.shape[0], slots))
 
     def _step(self, xp: Arrays, parameters: dict, n: Any) -> tuple[Any, Any]:
         """Step size of each coordinate, and the log standard deviation of its noise."""
-        left = (self.steps - n) / self.steps
+        # In the precision of the parameters, whatever that of a counter.
+        left = xp.np.asarray((self.steps - n) / self.steps, dtype=parameters["step_size"].dtype)
         angle = 0.5 * np.pi * (1.0 + OFFSET - left) / (1.0 + OFFSET)
         schedule = (1.0 - LAST_STEP) * xp.np.cos(angle) ** 2 + LAST_STEP
         size = softplus(xp, parameters["step_size"]) * schedule
@@ -175,7 +176,9 @@ class LangevinKernel(AbstractKernel):
                 f"The sampler {self.name!r} got no score. Its drift is the gradient of the target."
             )
         gains = softplus(xp, parameters["annealing"])
-        path = xp.np.concatenate([xp.np.zeros(1), xp.np.cumsum(gains) / xp.np.sum(gains)])
+        path = xp.np.concatenate(
+            [xp.np.zeros_like(gains[:1]), xp.np.cumsum(gains) / xp.np.sum(gains)]
+        )
 
         def base(x: Any, n: Any) -> Any:
             target = score(x)
