@@ -13,9 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture
 def jax():
-    """JAX in double precision, which is set back afterwards."""
+    """JAX in double precision and without optimisations, which small examples do not repay."""
     jax = pytest.importorskip("jax")
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
+    options = ("jax_enable_x64", "jax_disable_most_optimizations")
+    before = {name: jax.config.read(name) for name in options}
+    for name in options:
+        jax.config.update(name, True)
     yield jax
-    jax.config.update("jax_enable_x64", before)
+    for name, value in before.items():
+        jax.config.update(name, value)

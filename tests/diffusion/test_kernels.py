@@ -24,8 +24,9 @@ def parameters_of(kernel, target, size, seed=21):
     return perturbed(np.random.default_rng(seed + 1), parameters, size)
 
 
-@pytest.mark.parametrize("paths", [1, 3])
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(
+    "name, paths", [*((name, 1) for name in KERNELS), ("gated", 3), ("cmcd", 3)]
+)
 def test_the_mean_weight_is_the_evidence(name, paths):
     kernel = small_kernel(name)
     parameters = parameters_of(kernel, PLANE, MODERATE[name])
@@ -157,7 +158,15 @@ def test_densities_are_of_what_is_simulated_both_ways(name):
 
 
 # JAX rolls up the loop of ten steps.
-@pytest.mark.parametrize("name, steps", [*((name, 10) for name in PATHS), ("gated", 2), ("mcd", 2)])
+@pytest.mark.parametrize(
+    "name, steps",
+    [
+        ("gated", 2),
+        ("dbs", 10),
+        *(pytest.param(name, 2, marks=pytest.mark.slow) for name in KERNELS),
+        *(pytest.param(name, 10, marks=pytest.mark.slow) for name in PATHS),
+    ],
+)
 def test_numpy_and_jax_agree(jax, name, steps):
     kernel, xp = small_kernel(name, steps), jax_arrays()
     parameters = parameters_of(kernel, PLANE, MODERATE[name])
