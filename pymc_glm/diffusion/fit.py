@@ -14,11 +14,13 @@ import pytensor
 from pymc.initial_point import make_initial_point_fn
 from pymc.model import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
+from pytensor.compile.mode import Mode
 from xarray import DataTree
 
 from pymc_glm.diffusion.child import run_apart
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.fitting import Fitted, Job, fit
+from pymc_glm.diffusion.objectives import LOSSES
 from pymc_glm.diffusion.progress import FitProgress
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import REFINEMENTS
@@ -148,19 +150,22 @@ def fit_diffusion(
     """
     model = modelcontext(model)
     layout = layout_of(model)
-    _check(kernel, components, starts, iterations, batch, settings)
+    schedule = Schedule(loss, iterations, batch, learning_rate, learn_prior=learn_prior)
+    _check_choices(kernel, loss, refinement, settings)
+    _check_numbers(schedule, components, starts, spread, refine_every)
+    _check_installed(kernel)
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
-    schedule = Schedule(loss, iterations, batch, learning_rate, learn_prior=learn_prior)
-    if refinement not in REFINEMENTS:
-        names = ", ".join(map(repr, REFINEMENTS))
-        raise ValueError(f"Got refinement={refinement!r}. Choose one of {names}.")
     visited = None
     if refinement == "machine" or (refinement == "none" and has_finite_mixture(model)):
         visited = visited_gaussians(model, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
-    key = hashlib.sha256(repr((*identity, sorted(settings.items()), seed)).encode()).hexdigest()
+    key = ""
+    if checkpoint:
+        target = (_density_at_start(model), None if draws is None else draws.tobytes())
+        text = repr((*identity, sorted(settings.items()), seed, *target))
+        key = hashlib.sha256(text.encode()).hexdigest()
     job = Job(
         model,
         kernel,
@@ -185,19 +190,38 @@ def fit_diffusion(
     return fitted.proposal
 
 
-def _check(
-    kernel: str, components: int, starts: int, iterations: int, batch: int, settings: dict
+def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> None:
+    if kernel != "auto":
+        make_kernel(kernel, **settings)
+    for name, value, choices in (("loss", loss, LOSSES), ("refinement", refinement, REFINEMENTS)):
+        if value not in choices:
+            names = ", ".join(map(repr, choices))
+            raise ValueError(f"Got {name}={value!r}. Choose one of {names}.")
+    if loss == "log_derivative" and kernel in ("auto", "gated"):
+        raise ValueError(
+            f"Got loss='log_derivative' with kernel={kernel!r}. Gated paths are differentiated"
+            " themselves; choose another loss, or a diffusion."
+        )
+
+
+def _check_numbers(
+    schedule: Schedule, components: int, starts: int, spread: float, refine_every: int
 ) -> None:
     for name, value in (
         ("components", components),
         ("starts", starts),
-        ("iterations", iterations),
-        ("batch", batch),
+        ("iterations", schedule.iterations),
+        ("batch", schedule.batch),
+        ("refine_every", refine_every),
     ):
         if value < 1:
             raise ValueError(f"Got {name}={value}. It is a positive number.")
-    if kernel != "auto":
-        make_kernel(kernel, **settings)
+    for name, size in (("spread", spread), ("learning_rate", schedule.learning_rate)):
+        if not 0.0 < size < np.inf:
+            raise ValueError(f"Got {name}={size}. It is a positive number.")
+
+
+def _check_installed(kernel: str) -> None:
     if kernel == "mixture":
         return
     missing = [name for name in ("jax", "optax") if find_spec(name) is None]
@@ -206,6 +230,13 @@ def _check(
             f"Training needs {' and '.join(missing)}, which cannot be imported. Install"
             ' "pymc-glm[diffusion]", or pass kernel="mixture", which needs neither.'
         )
+
+
+def _density_at_start(model: Model) -> float:
+    """The log density at the initial point, which tells models of other data apart."""
+    # Compilation is not worth it for one point.
+    mode = Mode(linker="py", optimizer="fast_compile")
+    return float(model.compile_logp(mode=mode)(model.initial_point()))
 
 
 def _starting_law(

@@ -172,12 +172,14 @@ def _move(
     momentum = rng.standard_normal(x.shape)
     log_before, slope = tempered(x, value, gradient)
     y, speed = x, momentum + 0.5 * size * slope
-    for leap in range(LEAPFROGS):
-        y = y + size * speed
-        y_value, y_gradient = density.with_gradient(y)
-        log_after, slope = tempered(y, y_value, y_gradient)
-        speed = speed + (1.0 if leap < LEAPFROGS - 1 else 0.5) * size * slope
-    energy = log_after - log_before + 0.5 * np.sum(momentum**2 - speed**2, axis=1)
+    # Steps that are too long for a place leave it for infinity, and are rejected.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for leap in range(LEAPFROGS):
+            y = y + size * speed
+            y_value, y_gradient = density.with_gradient(y)
+            log_after, slope = tempered(y, y_value, y_gradient)
+            speed = speed + (1.0 if leap < LEAPFROGS - 1 else 0.5) * size * slope
+        energy = log_after - log_before + 0.5 * np.sum(momentum**2 - speed**2, axis=1)
     energy = np.where(np.isfinite(y_value) & ~np.isnan(energy), energy, -np.inf)
     accepted = np.log(rng.random(len(x))) < energy
     kept = accepted[:, None]
