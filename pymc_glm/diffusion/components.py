@@ -140,7 +140,8 @@ def _maximised(x: np.ndarray, share: np.ndarray) -> Moments:
 
 def _by_distance(x: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
     """Assignments to centres that are drawn far from one another (k-means++), refined a little."""
-    scaled = x / np.maximum(x.std(axis=0), 1e-300)
+    # Centred, so that a coordinate that does not vary divides nothing but zeros by its scale.
+    scaled = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-300)
     centres = [scaled[rng.integers(len(x))]]
     distance = np.sum((scaled - centres[0]) ** 2, axis=1)
     for _ in range(count - 1):
