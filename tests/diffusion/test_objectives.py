@@ -231,7 +231,7 @@ def lower_bound(kernel, parameters):
     "name, which",
     [
         ("mixture", "jeffreys"),
-        ("mixture", "log_derivative"),
+        pytest.param("mixture", "log_derivative", marks=pytest.mark.slow),
         pytest.param("gated", "jeffreys", marks=pytest.mark.slow),
         *(pytest.param(name, "log_derivative", marks=pytest.mark.slow) for name in LANGEVIN),
     ],
@@ -242,6 +242,7 @@ def test_training_raises_the_lower_bound(jax, name, which):
     assert LINE.log_z - lower_bound(kernel, state.parameters) < 0.5 * gap
 
 
+@pytest.mark.slow
 def test_the_seed_decides(jax):
     first = trained(chunks=1)[2].parameters["prior"]["means"]
     trainer_of.cache_clear()

@@ -238,6 +238,7 @@ def test_never_chosen_unasked(model):
     assert pymc_glm.GMPDiffusion is GMPDiffusion
 
 
+@pytest.mark.slow
 def test_a_proposal_is_fitted_where_none_is_given():
     with pm.Model() as model:
         pm.Normal("x", 3.0, 2.0)
