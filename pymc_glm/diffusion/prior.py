@@ -101,12 +101,13 @@ def mixture(xp: Arrays, parameters: dict[str, Any] | Mixture) -> Mixture:
     logits = parameters["logits"]
     d = parameters["means"].shape[1]
     log_diagonal = parameters["log_diagonal"]
-    factors = xp.np.exp(log_diagonal)[:, :, None] * xp.np.eye(d)
+    identity = xp.np.eye(d, dtype=log_diagonal.dtype)
+    factors = xp.np.exp(log_diagonal)[:, :, None] * identity
     if "lower" in parameters:
         factors = factors + xp.np.tril(parameters["lower"], -1)
         inverses = xp.np.linalg.inv(factors)
     else:
-        inverses = xp.np.exp(-log_diagonal)[:, :, None] * xp.np.eye(d)
+        inverses = xp.np.exp(-log_diagonal)[:, :, None] * identity
     log_weights = logits - log_sum_exp(xp, logits)
     return Mixture(
         log_weights, parameters["means"], factors, inverses, xp.np.sum(log_diagonal, axis=-1)
