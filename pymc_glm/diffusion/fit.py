@@ -175,6 +175,7 @@ def fit_diffusion(
         starts,
         center,
         scale,
+        layout.flat(model.initial_point()),
         draws,
         refinement,
         refine_every,

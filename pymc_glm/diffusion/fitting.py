@@ -30,7 +30,7 @@ from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
-from pymc_glm.diffusion.warmup import Warmup, tempered_draws
+from pymc_glm.diffusion.warmup import Warmup, warm_up
 
 __all__ = ["Fitted", "Job", "fit"]
 
@@ -68,6 +68,8 @@ class Job(NamedTuple):
         Size of the warm-up's population.
     center, scale : ndarray, shape (d,)
         Where starts are drawn.
+    near : ndarray, shape (d,)
+        The initial point.
     draws : ndarray, shape (n, d), or None
         Draws in place of a warm-up.
     refinement : str
@@ -92,6 +94,7 @@ class Job(NamedTuple):
     starts: int
     center: np.ndarray
     scale: np.ndarray
+    near: np.ndarray
     draws: np.ndarray | None
     refinement: str
     refine_every: int
@@ -207,7 +210,7 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
     def show(beta: float) -> None:
         channel.send({"stage": "warm-up", "done": beta, "total": 1.0})
 
-    return tempered_draws(density, rng, job.center, job.scale, job.starts, progress=show)
+    return warm_up(density, rng, job.center, job.scale, job.near, job.starts, show)
 
 
 def _candidates(

@@ -19,7 +19,7 @@ from pymc_glm.diffusion.prior import LOG_2PI
 from pymc_glm.diffusion.targets import Density
 from pymc_glm.exceptions import SamplingError
 
-__all__ = ["Warmup", "tempered_draws"]
+__all__ = ["Warmup", "tempered_draws", "warm_up"]
 
 # Effective share of the population that a temperature leaves.
 KEPT = 0.7
@@ -28,6 +28,11 @@ ACCEPTANCE = 0.75
 MOST_TEMPERATURES = 500
 # At the end the population forgets that it was resampled.
 LAST_MOVES = 20
+# Where fewer than this share of the starts have descendants, others are tried as well: nearer to
+# the initial point, and moved more often.
+FEWEST_ANCESTORS = 0.03
+NEAR = 1.0
+NEAR_MOVES = 12
 
 
 class Warmup(NamedTuple):
@@ -49,6 +54,49 @@ class Warmup(NamedTuple):
     start: np.ndarray
     log_z: float
     gradients: int
+
+
+def warm_up(
+    density: Density,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    near: np.ndarray,
+    n: int = 1000,
+    progress: Callable[[float], None] = lambda beta: None,
+) -> Warmup:
+    """Draw from a target by tempering from wide starts, and if need be from near ones too.
+
+    Parameters
+    ----------
+    density, rng, center, scale, n, progress
+        As in `tempered_draws`.
+    near : ndarray, shape (d,)
+        Center of starts of unit scale. Where few of the wide starts have descendants, both
+        populations are pooled, with shares by their evidence.
+
+    Returns
+    -------
+    warmup : Warmup
+
+    Raises
+    ------
+    SamplingError
+        If neither population can be tempered.
+    """
+    try:
+        wide = tempered_draws(density, rng, center, scale, n, progress=progress)
+    except SamplingError as error:
+        try:
+            return _near(density, rng, near, n, progress)
+        except SamplingError:
+            raise error from None
+    if len(np.unique(wide.start)) >= FEWEST_ANCESTORS * n:
+        return wide
+    try:
+        return _pooled(rng, wide, _near(density, rng, near, n, progress))
+    except SamplingError:
+        return wide
 
 
 def tempered_draws(
@@ -121,6 +169,32 @@ def tempered_draws(
                 " cannot be normalised."
             )
     return Warmup(x, start, float(log_z), gradients)
+
+
+def _near(
+    density: Density,
+    rng: np.random.Generator,
+    near: np.ndarray,
+    n: int,
+    progress: Callable[[float], None],
+) -> Warmup:
+    scale = np.full(near.size, NEAR)
+    return tempered_draws(density, rng, near, scale, n, NEAR_MOVES, progress)
+
+
+def _pooled(rng: np.random.Generator, first: Warmup, second: Warmup) -> Warmup:
+    """As many draws as the first has, of both."""
+    n = len(first.x)
+    share = np.exp(np.array([first.log_z, second.log_z]) - max(first.log_z, second.log_z))
+    weight = np.repeat(share / share.sum() / n, n)
+    # Of two populations every other level is enough.
+    picked = _systematic(rng, weight)[::2]
+    return Warmup(
+        np.concatenate([first.x, second.x])[picked],
+        np.concatenate([first.start, n + second.start])[picked],
+        float(np.logaddexp(first.log_z, second.log_z) - np.log(2.0)),
+        first.gradients + second.gradients,
+    )
 
 
 def _log_gaussian(x: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -172,7 +172,7 @@ def test_a_warm_up_that_is_done_is_not_done_again(model, mixture, checkpoint, mo
     def tempered_again(*args, **kwargs):
         raise AssertionError
 
-    monkeypatch.setattr(FITTING, "tempered_draws", tempered_again)
+    monkeypatch.setattr(FITTING, "warm_up", tempered_again)
     again = run(model, checkpoint=checkpoint)
     assert_same(again, mixture)
     assert again.report["warmup_log_z"] == mixture.report["warmup_log_z"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from known import LINE, PLANE, Target, as_proposal, crude_prior, small_kernel
 from scipy import stats
 
 from pymc_glm.diffusion.refresh import refreshed
-from pymc_glm.diffusion.warmup import tempered_draws
+from pymc_glm.diffusion.warmup import tempered_draws, warm_up
 from pymc_glm.exceptions import SamplingError
 
 APART = Target([0.3, 0.7], [[-6.0, 0.0], [6.0, 1.0]], [[0.5, 1.0], [1.0, 0.5]], log_z=-3.0)
@@ -89,6 +91,32 @@ class Nowhere:
 def test_starts_without_density_are_refused():
     with pytest.raises(SamplingError, match="Only 0 of 50 starts have a positive density"):
         tempered_draws(Nowhere(), np.random.default_rng(117), np.zeros(1), np.ones(1), 50)
+
+
+def test_near_starts_are_left_alone_where_wide_ones_do():
+    center, scale = np.zeros(1), np.full(1, 6.0)
+    pooled = warm_up(LINE, np.random.default_rng(113), center, scale, np.full(1, 9.0), 400)
+    wide = tempered_draws(LINE, np.random.default_rng(113), center, scale, 400)
+    np.testing.assert_array_equal(pooled.x, wide.x)
+
+
+def test_near_starts_join_wide_ones(monkeypatch):
+    monkeypatch.setattr(sys.modules[warm_up.__module__], "FEWEST_ANCESTORS", 1.0)
+    arguments = (np.zeros(2), np.full(2, 6.0), APART.means[0])
+    pooled = warm_up(APART, np.random.default_rng(1), *arguments, 600)
+    assert pooled.x.shape == (600, 2)
+    wide, near = pooled.x[pooled.start < 600], pooled.x[pooled.start >= 600]
+    # Near starts see one of the modes, and have a share by its mass.
+    assert np.all(near[:, 0] < 0)
+    assert np.mean(wide[:, 0] > 0) == pytest.approx(0.7, abs=0.15)
+    assert len(near) / len(wide) == pytest.approx(0.3, abs=0.1)
+    assert pooled.log_z == pytest.approx(-3.0 + np.log(0.65), abs=0.3)
+
+
+def test_near_starts_do_where_wide_ones_see_no_density():
+    center, scale = np.full(1, -1000.0), np.ones(1)
+    found = warm_up(Half(), np.random.default_rng(115), center, scale, np.ones(1), 300)
+    assert stats.kstest(found.x[:, 0], stats.halfnorm.cdf).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("name", ["mixture", "mcd"])
