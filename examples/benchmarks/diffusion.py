@@ -151,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--loss", default="jeffreys")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--refinement", default="auto")
     parser.add_argument("--fixed-prior", action="store_true", help="do not train the mixture")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="how many, one after the other")
@@ -167,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
         "components": options.components,
         "loss": options.loss,
         "learning_rate": options.learning_rate,
+        "refinement": options.refinement,
         "learn_prior": not options.fixed_prior,
     }
     if options.iterations is not None:

@@ -49,7 +49,7 @@ def fit_diffusion(
     learning_rate: float = 2e-3,
     loss: str = "jeffreys",
     learn_prior: bool = True,
-    refinement: str = "none",
+    refinement: str = "auto",
     refine_every: int = 500,
     random_seed: int | np.random.Generator | None = None,
     checkpoint: str | None = None,
@@ -87,10 +87,11 @@ def fit_diffusion(
         ``"log_derivative"`` takes no derivative of the density and serves diffusions.
     learn_prior : bool
         Whether the mixture is trained along with the paths.
-    refinement : {"none", "langevin", "tempered", "machine"}
-        Begin with one Gaussian and add components while training: at ends of Langevin chains, as
-        the reference does, at draws of the warm-up, or Gaussians that short Gibbs chains of a
-        recognised model visit.
+    refinement : {"auto", "none", "langevin", "tempered", "machine"}
+        The last three begin with one Gaussian and add components while training: at ends of
+        Langevin chains, as the reference does, at draws of the warm-up, or Gaussians that short
+        Gibbs chains of a recognised model visit. ``"auto"`` and ``"none"`` begin with the mixture;
+        of recognised finite mixtures ``"auto"`` scores one of visited Gaussians too.
     refine_every : int
         Iterations between two components.
     random_seed : int or Generator, optional
@@ -158,7 +159,7 @@ def fit_diffusion(
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
     visited = None
-    if refinement == "machine" or (refinement == "none" and has_finite_mixture(model)):
+    if refinement == "machine" or (refinement == "auto" and has_finite_mixture(model)):
         visited = visited_gaussians(model, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
     key = ""
@@ -198,6 +199,11 @@ def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> N
         if value not in choices:
             names = ", ".join(map(repr, choices))
             raise ValueError(f"Got {name}={value!r}. Choose one of {names}.")
+    if kernel == "mixture" and refinement in ("langevin", "tempered"):
+        raise ValueError(
+            f"Got kernel='mixture' and refinement={refinement!r}. These components are added while"
+            " paths are trained, and a mixture has none; 'machine' adds its own beforehand."
+        )
     if loss == "log_derivative" and kernel in ("auto", "gated"):
         raise ValueError(
             f"Got loss='log_derivative' with kernel={kernel!r}. Gated paths are differentiated"

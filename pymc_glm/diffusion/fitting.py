@@ -152,7 +152,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
         return Fitted(chart.reported(best, scores, warmup, clock, no_jax), False)
     gaussians = chart.modes_alone if wanted == "gated" else chart.mixture
     candidates = None
-    if job.refinement != "none":
+    if job.refinement not in ("auto", "none"):
         gaussians = chart.gaussian
         candidates = _candidates(job, density, chart, rng)
     kernel = make_kernel(wanted, **job.settings)

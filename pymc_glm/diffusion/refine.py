@@ -26,7 +26,7 @@ __all__ = [
     "with_component",
 ]
 
-REFINEMENTS = ("none", "langevin", "tempered", "machine")
+REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
 STEPS = 300
 CHAINS = 200
 ACCEPTANCE = 0.574

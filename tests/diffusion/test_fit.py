@@ -268,7 +268,8 @@ def with_nan():
 REFUSED = [
     ({"kernel": "pis"}, ValueError, r"kernel='pis'\. Choose one of 'mixture', 'gated'"),
     ({"loss": "kl"}, ValueError, r"loss='kl'\. Choose one of 'elbo'"),
-    ({"refinement": "imr"}, ValueError, r"refinement='imr'\. Choose one of 'none'"),
+    ({"refinement": "imr"}, ValueError, r"refinement='imr'\. Choose one of 'auto', 'none'"),
+    ({"refinement": "tempered"}, ValueError, r"kernel='mixture' and refinement='tempered'"),
     ({"components": 0}, ValueError, r"components=0\. It is a positive number"),
     ({"starts": -1}, ValueError, r"starts=-1\. It is a positive number"),
     ({"iterations": 0}, ValueError, r"iterations=0\. It is a positive number"),
