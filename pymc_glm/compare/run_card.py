@@ -31,6 +31,7 @@ ENGINES = {
     "nutpie_low_rank": ("nutpie", "NUTS of nutpie, low-rank mass matrix,"),
     "mclmc": ("blackjax", "MCLMC (unadjusted: its draws are biased) of blackjax"),
     "mala": ("pymc-glm", "MALA step of pymc_glm in pm.sample"),
+    "gmp_diffusion": ("pymc-glm", "GMPDiffusion step of pymc_glm in pm.sample"),
 }
 
 

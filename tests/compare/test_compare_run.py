@@ -14,7 +14,8 @@ import pytest
 import xarray as xr
 
 from pymc_glm.compare import Comparison, compare, runners
-from pymc_glm.compare.run_card import data_hash
+from pymc_glm.compare.run_card import ENGINES, data_hash
+from pymc_glm.compare.runners import SAMPLERS
 
 SEED = 20264
 SOURCES = Path(runners.__file__).parent
@@ -73,6 +74,10 @@ def test_nuts_agrees_with_exact_draws(result):
 def test_failure_is_recorded(result):
     assert result.failures == {"broken": "ArithmeticError: the precision is singular"}
     assert "broken failed" in result.verdict
+
+
+def test_run_cards_name_the_engine_of_each_sampler():
+    assert set(ENGINES) == set(SAMPLERS)
 
 
 def test_run_card(result):
