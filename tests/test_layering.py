@@ -32,6 +32,8 @@ EDGES = {
     "sampling": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
     "diffusion": FOUNDATION | {"operators", "machine", "recognize", "sweep", "sampling"},
+    # Of images under a prior on their codes, each sampler against the exact posterior.
+    "inverse": FOUNDATION | {"operators"},
     "step_methods": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
     "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},
@@ -46,6 +48,7 @@ HOMES = {
         "recognize",
         "sampling",
         "diffusion",
+        "inverse",
         "step_methods",
         "compare",
         "demo",

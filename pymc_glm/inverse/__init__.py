@@ -1,0 +1,29 @@
+"""Linear inverse problems under a mixture prior on latent codes: exact, SMC, and heuristics."""
+
+from pymc_glm.inverse.decoders import AbstractDecoder, NetworkDecoder, PrincipalComponents
+from pymc_glm.inverse.exact import MixturePosterior, exact_posterior
+from pymc_glm.inverse.guided import dps, gml_dps, psld
+from pymc_glm.inverse.metrics import coverage, latent_scores, psnr, sliced_wasserstein
+from pymc_glm.inverse.model import to_model
+from pymc_glm.inverse.prior import LatentMixturePrior
+from pymc_glm.inverse.problem import InverseProblem
+from pymc_glm.inverse.smc import smc
+
+__all__ = [
+    "AbstractDecoder",
+    "InverseProblem",
+    "LatentMixturePrior",
+    "MixturePosterior",
+    "NetworkDecoder",
+    "PrincipalComponents",
+    "coverage",
+    "dps",
+    "exact_posterior",
+    "gml_dps",
+    "latent_scores",
+    "psld",
+    "psnr",
+    "sliced_wasserstein",
+    "smc",
+    "to_model",
+]

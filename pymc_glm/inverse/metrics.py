@@ -1,0 +1,160 @@
+"""How far draws are from the exact posterior of an inverse problem."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pymc_glm.inverse.exact import MixturePosterior
+
+__all__ = ["LatentScores", "coverage", "latent_scores", "psnr", "sliced_wasserstein"]
+
+PROJECTIONS = 200
+
+
+class LatentScores(NamedTuple):
+    """Draws of a code against the exact posterior.
+
+    Attributes
+    ----------
+    mean_error : float
+        Root mean square error of the mean, in posterior standard deviations.
+    variance_share : float
+        Trace of the draws' covariance over that of the posterior.
+    distance, floor : float
+        Sliced Wasserstein distance of the draws from exact ones, over the posterior's standard
+        deviation, and that of as many exact ones.
+    mode_mass_error : float
+        Total variation distance of the masses of the mixture's components.
+    """
+
+    mean_error: float
+    variance_share: float
+    distance: float
+    floor: float
+    mode_mass_error: float
+
+
+def latent_scores(
+    posterior: MixturePosterior, z: np.ndarray, rng: np.random.Generator
+) -> LatentScores:
+    """Score draws of a code.
+
+    Parameters
+    ----------
+    posterior : MixturePosterior
+        The truth.
+    z : ndarray, shape (n, k)
+        Draws.
+    rng : numpy.random.Generator
+        For exact draws and projections.
+
+    Returns
+    -------
+    scores : LatentScores
+    """
+    covariance = posterior.covariance
+    total = float(np.trace(covariance))
+    reference = posterior.draw(rng, max(len(z), 4000))
+    exact = posterior.draw(rng, len(z))
+    gap = (z.mean(axis=0) - posterior.mean) / np.sqrt(np.diagonal(covariance))
+    unit = np.sqrt(total / z.shape[1])
+    shares = np.exp(posterior_log_shares(posterior, z)).mean(axis=0)
+    return LatentScores(
+        mean_error=float(np.sqrt(np.mean(gap**2))),
+        variance_share=float(np.trace(np.atleast_2d(np.cov(z.T))) / total),
+        distance=sliced_wasserstein(z, reference, rng) / unit,
+        floor=sliced_wasserstein(exact, reference, rng) / unit,
+        mode_mass_error=float(0.5 * np.abs(shares - posterior.weights).sum()),
+    )
+
+
+def posterior_log_shares(posterior: MixturePosterior, z: np.ndarray) -> np.ndarray:
+    """Log probability of each component of the posterior at codes, shape (n, K)."""
+    factors = np.linalg.cholesky(posterior.covariances)
+    inverses = np.linalg.inv(factors)
+    half = np.matmul(z - posterior.means[:, None], np.swapaxes(inverses, 1, 2))
+    log_volume = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        joint = np.log(posterior.weights) - log_volume - 0.5 * np.sum(half**2, axis=2).T
+    return joint - np.logaddexp.reduce(joint, axis=1)[:, None]
+
+
+def sliced_wasserstein(
+    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, count: int = PROJECTIONS
+) -> float:
+    """Root mean square of the Wasserstein distances of order two of projections to lines.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n, k), (m, k)
+        Draws.
+    rng : numpy.random.Generator
+        For the directions.
+    count : int
+        Number of directions.
+
+    Returns
+    -------
+    distance : float
+
+    References
+    ----------
+    Bonneel et al. (2015), https://doi.org/10.1007/s10851-014-0506-3
+    """
+    directions = rng.standard_normal((first.shape[1], count))
+    directions /= np.linalg.norm(directions, axis=0)
+    levels = (np.arange(min(len(first), len(second))) + 0.5) / min(len(first), len(second))
+    quantiles = [_quantiles(draws @ directions, levels) for draws in (first, second)]
+    return float(np.sqrt(np.mean((quantiles[0] - quantiles[1]) ** 2)))
+
+
+def _quantiles(draws: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles of each column; the i-th smallest of n is at the level (i - 1/2) / n."""
+    ordered = np.sort(draws, axis=0)
+    place = np.clip(levels * len(draws) - 0.5, 0.0, len(draws) - 1.0)
+    below = np.minimum(place.astype(int), max(len(draws) - 2, 0))
+    above = np.minimum(below + 1, len(draws) - 1)
+    share = (place - below)[:, None]
+    return (1.0 - share) * ordered[below] + share * ordered[above]
+
+
+def coverage(draws: np.ndarray, truth: np.ndarray, probability: float = 0.9) -> float:
+    """Share of entries of the truth within equal-tailed intervals of draws.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (n, d)
+        Of the posterior.
+    truth : ndarray, shape (d,)
+        What was to be found.
+    probability : float
+        Of the intervals.
+
+    Returns
+    -------
+    share : float
+    """
+    tail = 0.5 * (1.0 - probability)
+    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+    return float(np.mean((low <= truth) & (truth <= high)))
+
+
+def psnr(image: np.ndarray, truth: np.ndarray, peak: float = 2.0) -> float:
+    """Peak signal-to-noise ratio in decibels; the peak is the range of pixel values.
+
+    That of one draw rewards samplers whose draws are too close to the mean.
+
+    Parameters
+    ----------
+    image, truth : ndarray
+        Of one shape.
+    peak : float
+        Largest difference of two pixels.
+
+    Returns
+    -------
+    ratio : float
+    """
+    return float(10.0 * np.log10(peak**2 / np.mean((image - truth) ** 2)))
