@@ -139,7 +139,7 @@ def calibration(
     scale = np.linalg.norm(decoder.matrix, axis=0)
     bare = PrincipalComponents(decoder.mean, decoder.matrix / scale, scale, decoder.shape)
     without = LatentMixturePrior(prior.weights, prior.means, prior.covariances, bare)
-    step = {"progressbar": False, "steps": 250}
+    step = {"progressbar": False, "steps": 1000}
     samplers = {
         "exact": lambda p, s: exact_posterior(p).sample(p, draws, 1, s),
         "exact, no residual": lambda p, s: exact_posterior(p).sample(p, draws, 1, s),
@@ -197,7 +197,7 @@ def modes(problem: InverseProblem, particles: int) -> tuple[list[tuple], dict[st
     posterior = exact_posterior(problem)
     quiet = {"progressbar": False}
     runs = {
-        "smc": lambda s: smc(problem, particles, chains=1, random_seed=s, **quiet),
+        "smc": lambda s: smc(problem, particles=particles, chains=1, random_seed=s, **quiet),
         "dps 0.3": lambda s: dps(
             problem, 1000, measurement_step=0.3, steps=250, random_seed=s, **quiet
         ),
@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--latent", type=int, default=20)
     parser.add_argument("--components", type=int, default=10)
     parser.add_argument("--noise", type=float, default=0.1)
-    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--particles", type=int, default=5000)
     parser.add_argument("--operators", nargs="*", default=["random 70%", "box"])
     parser.add_argument("--json", action="store_true")

@@ -42,8 +42,9 @@ BLOCK = 500
 
 def smc(
     problem: InverseProblem,
-    particles: int = 1000,
+    draws: int = 1000,
     *,
+    particles: int = 4000,
     steps: int = 25,
     chains: int = 4,
     random_seed: int | np.random.Generator | None = None,
@@ -55,8 +56,11 @@ def smc(
     ----------
     problem : InverseProblem
         With a linear decoder or any other.
+    draws : int
+        Of each run, picked from its particles at the end.
     particles : int
-        In each run; as many draws come out.
+        Of each run, at least as many as draws. Several for each draw: those that descend from one
+        another tell less than as many independent ones.
     steps : int
         Reverse steps. Fewer need more particles.
     chains : int
@@ -89,16 +93,17 @@ def smc(
         prior = LatentMixturePrior.fit(images, latent=2, components=1)
         operator = Mask(np.array([[True, False], [False, True]]))
         problem = InverseProblem(prior, operator, operator.forward(images[0]), noise=0.1)
-        smc(problem, 200, random_seed=1, progressbar=False)["posterior"]
+        smc(problem, 200, particles=400, random_seed=1, progressbar=False)["posterior"]
     """
-    if particles < 2 or chains < 1:
+    if draws < 1 or particles < max(draws, 2) or chains < 1:
         raise ValueError(
-            f"Got particles={particles} and chains={chains}. A run needs two particles at least."
+            f"Got draws={draws}, particles={particles} and chains={chains}. All are positive, and a"
+            " run needs at least as many particles as draws."
         )
     rng = np.random.default_rng(random_seed)
     shares = signal_shares(steps)
     with StepProgress(progressbar, steps * chains) as bar:
-        runs = [_run(problem, shares, particles, rng, bar) for _ in range(chains)]
+        runs = [_run(problem, shares, (draws, particles), rng, bar) for _ in range(chains)]
     attributes = {"sampler": "smc", "exact": True, "steps": steps, "particles": particles}
     tree = to_datatree(problem, np.concatenate([run.z for run in runs]), chains, rng, attributes)
     coords = {"chain": tree["posterior"]["chain"]}
@@ -126,10 +131,11 @@ class _Twisted(NamedTuple):
 def _run(
     problem: InverseProblem,
     shares: np.ndarray,
-    particles: int,
+    sizes: tuple[int, int],
     rng: np.random.Generator,
     bar: StepProgress,
 ) -> _Run:
+    draws, particles = sizes
     twist = _Twist(problem)
     z = problem.prior.draw_diffused(rng, particles, shares[-1])
     here = twist.at(z, shares[-1])
@@ -141,7 +147,7 @@ def _run(
         smallest = min(smallest, float(effective))
         if effective < RESAMPLED * particles:
             log_evidence += top + np.log(np.mean(np.exp(log_weight - top)))
-            picked = _systematic(rng, probability)
+            picked = _systematic(rng, probability, particles)
             z, log_weight = z[picked], np.zeros(particles)
             here = _Twisted(here.log_density[picked], here.score[picked])
         kept = now / following
@@ -158,7 +164,7 @@ def _run(
     probability, top = _normalised(log_weight)
     smallest = min(smallest, float(1.0 / np.sum(probability**2)))
     log_evidence += top + np.log(np.mean(np.exp(log_weight - top)))
-    picked = rng.permutation(_systematic(rng, probability))
+    picked = rng.permutation(_systematic(rng, probability, draws))
     return _Run(z[picked], float(log_evidence), smallest)
 
 
@@ -212,7 +218,6 @@ def _normalised(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
     return weight / weight.sum(), top
 
 
-def _systematic(rng: np.random.Generator, probability: np.ndarray) -> np.ndarray:
-    n = len(probability)
+def _systematic(rng: np.random.Generator, probability: np.ndarray, n: int) -> np.ndarray:
     levels = (np.arange(n) + rng.random()) / n
-    return np.minimum(np.searchsorted(np.cumsum(probability), levels), n - 1)
+    return np.minimum(np.searchsorted(np.cumsum(probability), levels), len(probability) - 1)

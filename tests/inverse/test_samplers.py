@@ -82,7 +82,7 @@ def test_images_carry_what_codes_leave_out(full_prior, rng):
 def test_smc_has_the_evidence_and_the_posterior(prior, rng, name, noise):
     problem, _, _ = simulated(prior, name, noise, rng)
     posterior = exact_posterior(problem)
-    tree = smc(problem, 500, chains=16, random_seed=3, **QUIET)
+    tree = smc(problem, 500, particles=500, chains=16, random_seed=3, **QUIET)
     ratios = np.exp(tree["sample_stats"]["log_evidence"].to_numpy() - posterior.log_evidence)
     # The estimate of the evidence is unbiased.
     assert abs(stats.ttest_1samp(ratios, 1.0).statistic) < stats.t.isf(5e-5, 15)
@@ -102,7 +102,7 @@ def test_smc_without_the_noising_kernel_is_wrong(prior, rng, monkeypatch):
         return found._replace(log_density=found.log_density + 0.5 * np.sum(z * z, axis=1))
 
     monkeypatch.setattr(module._Twist, "at", without_prior)
-    tree = smc(problem, 500, chains=16, random_seed=3, **QUIET)
+    tree = smc(problem, 500, particles=500, chains=16, random_seed=3, **QUIET)
     ratios = np.exp(tree["sample_stats"]["log_evidence"].to_numpy() - posterior.log_evidence)
     assert abs(stats.ttest_1samp(ratios, 1.0).statistic) > stats.t.isf(5e-5, 15)
 
@@ -188,7 +188,7 @@ def test_compare_takes_them(prior, rng):
     problem, _, _ = simulated(prior, "random", 0.5, rng)
 
     def by_smc(*, draws, chains, random_seed, **options):
-        tree = smc(problem, draws, chains=chains, random_seed=random_seed, **QUIET)
+        tree = smc(problem, draws, particles=500, chains=chains, random_seed=random_seed, **QUIET)
         return tree.drop_nodes(["sample_stats"])
 
     comparison = pymc_glm.compare(
@@ -208,5 +208,7 @@ def test_refusals(prior, rng):
         InverseProblem(prior, operator, problem.data, 0.0)
     with pytest.raises(SamplingError, match="codes are not finite"):
         dps(problem, 5, measurement_step=1e6, norm="squared", steps=200, **QUIET)
+    with pytest.raises(ValueError, match="draws=10, particles=5"):
+        smc(problem, 10, particles=5, **QUIET)
     with pytest.raises(ValueError, match="steps=2000"):
         smc(problem, 10, steps=2000, **QUIET)
