@@ -139,7 +139,7 @@ def calibration(
     scale = np.linalg.norm(decoder.matrix, axis=0)
     bare = PrincipalComponents(decoder.mean, decoder.matrix / scale, scale, decoder.shape)
     without = LatentMixturePrior(prior.weights, prior.means, prior.covariances, bare)
-    step = {"progressbar": False, "steps": 1000}
+    step = {"progressbar": False, "steps": 250}
     samplers = {
         "exact": lambda p, s: exact_posterior(p).sample(p, draws, 1, s),
         "exact, no residual": lambda p, s: exact_posterior(p).sample(p, draws, 1, s),
@@ -234,12 +234,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", choices=("digits", "mnist"), default="digits")
-    parser.add_argument("--images", type=int, default=40, help="held-out images")
+    parser.add_argument("--images", type=int, default=20, help="held-out images")
     parser.add_argument("--latent", type=int, default=20)
     parser.add_argument("--components", type=int, default=10)
     parser.add_argument("--noise", type=float, default=0.1)
-    parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--particles", type=int, default=5000)
+    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--particles", type=int, default=3000)
     parser.add_argument("--operators", nargs="*", default=["random 70%", "box"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)

@@ -100,7 +100,7 @@ class PrincipalComponents(AbstractDecoder):
 
         Parameters
         ----------
-        images : ndarray, shape (n, *shape)
+        images : ndarray, shape (n, ...)
             Training images.
         latent : int
             Number of components.

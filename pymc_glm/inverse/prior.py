@@ -122,7 +122,7 @@ class LatentMixturePrior:
 
         Parameters
         ----------
-        images : ndarray, shape (n, *shape)
+        images : ndarray, shape (n, ...)
             Training images.
         latent : int or AbstractDecoder
             Number of principal components, or a decoder that is fitted already.
