@@ -59,7 +59,7 @@ def latent_scores(
     reference = posterior.draw(rng, max(len(z), 4000))
     exact = posterior.draw(rng, len(z))
     gap = (z.mean(axis=0) - posterior.mean) / np.sqrt(np.diagonal(covariance))
-    unit = np.sqrt(total / z.shape[1])
+    unit = float(np.sqrt(total / z.shape[1]))
     shares = np.exp(posterior_log_shares(posterior, z)).mean(axis=0)
     return LatentScores(
         mean_error=float(np.sqrt(np.mean(gap**2))),
