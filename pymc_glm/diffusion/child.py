@@ -7,10 +7,12 @@ therefore runs elsewhere, so that the process that samples never loads it.
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 import sys
 
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -40,7 +42,9 @@ class Channel:
 def run_apart(
     function: Callable[[Any, Channel], Any], job: Any, show: Callable[[Any], None]
 ) -> Any:
-    """Run ``function(job, channel)`` in a child process, or here if JAX is at work already.
+    """Run ``function(job, channel)`` in a child process, or here if there can be none.
+
+    There can be none where JAX is at work already, nor in a worker of a pool.
 
     Parameters
     ----------
@@ -61,12 +65,12 @@ def run_apart(
     SamplingError
         If the process ends without a result. Exceptions of the function are raised here.
     """
-    if _jax_has_threads():
+    if _jax_has_threads() or multiprocessing.current_process().daemon:
         return _run_here(function, job, show)
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context: Any = multiprocessing.get_context(method)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, function, job), daemon=True)
+    process = context.Process(target=_serve, args=(ours, theirs, function, job), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -96,10 +100,16 @@ def _jax_has_threads() -> bool:
 def _run_here(
     function: Callable[[Any, Channel], Any], job: Any, show: Callable[[Any], None]
 ) -> Any:
-    stopped = []
+    stopped: list[bool] = []
     before = None
+
+    def interrupt(*_: Any) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(True)
+
     try:
-        before = signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
+        before = signal.signal(signal.SIGINT, interrupt)
     except ValueError:  # Not in the main thread, where no interrupt arrives.
         pass
     try:
@@ -123,19 +133,40 @@ def _wait(connection: Connection, show: Callable[[Any], None]) -> tuple[str, Any
             if asked:
                 raise
             asked = True
-            connection.send("stop")
+            with suppress(BrokenPipeError):  # It may have ended just now.
+                connection.send("stop")
             continue
         if kind != "progress":
             return kind, value
         show(value)
 
 
-def _serve(connection: Connection, function: Callable[[Any, Channel], Any], job: Any) -> None:
+def _serve(
+    theirs: Connection,
+    ours: Connection,
+    function: Callable[[Any, Channel], Any],
+    job: Any,
+) -> None:
     # Interrupts of the terminal reach the whole group of processes; the parent passes them on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    channel = Channel(lambda value: connection.send(("progress", value)), connection.poll)
+    # With the parent's end open here too, nobody would notice that the parent is gone.
+    theirs.close()
+    channel = Channel(lambda value: ours.send(("progress", value)), ours.poll)
     try:
         message = ("done", function(job, channel))
-    except Exception as error:
-        message = ("failed", error)
-    connection.send(message)
+    except (Exception, KeyboardInterrupt) as error:
+        message = ("failed", _sendable(error))
+    with suppress(BrokenPipeError):
+        ours.send(message)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """An error that arrives: those that cannot be made again from their arguments do not."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return SamplingError(
+            f"The log density failed with {type(error).__name__}: {error}. It is evaluated far"
+            " from the posterior too, and has to return -inf or NaN where it is not defined."
+        )
+    return error

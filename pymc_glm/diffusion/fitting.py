@@ -208,6 +208,9 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
         return Warmup(job.draws, np.arange(len(job.draws)), np.nan, 0)
 
     def show(beta: float) -> None:
+        # Half a warm-up has learned nothing that could be returned.
+        if channel.is_stopped():
+            raise KeyboardInterrupt
         channel.send({"stage": "warm-up", "done": beta, "total": 1.0})
 
     return warm_up(density, rng, job.center, job.scale, job.near, job.starts, show)

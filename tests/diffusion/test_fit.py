@@ -190,6 +190,15 @@ def test_the_checkpoint_of_another_fit_is_refused(model, checkpoint, others):
         run(model, checkpoint=checkpoint, **others)
 
 
+def test_a_warm_up_that_was_interrupted_gives_nothing(model, monkeypatch):
+    def apart(function, job, show):
+        return function(job, Channel(show, lambda: True))
+
+    monkeypatch.setattr(FIT, "run_apart", apart)
+    with pytest.raises(KeyboardInterrupt):
+        run(model)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["gated", "dis"])
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_proposal(
