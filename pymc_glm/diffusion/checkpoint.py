@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pymc_glm.diffusion.proposal import flattened, nested
+from pymc_glm.diffusion.proposal import flattened, nested, read_arrays
 from pymc_glm.diffusion.training import State
 from pymc_glm.diffusion.warmup import Warmup
 
@@ -70,13 +70,11 @@ def read_progress(path: str, key: str) -> Progress | None:
     Raises
     ------
     ValueError
-        If it belongs to another fit.
+        If it belongs to another fit, or is no checkpoint.
     """
     if not Path(path).exists():
         return None
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    header = json.loads(str(arrays["header"])) if "header" in arrays else {}
+    header, arrays = read_arrays(path)
     if header.get("key") != key:
         raise ValueError(
             f"The checkpoint {path!r} was written for another model, seed or other settings. Give"

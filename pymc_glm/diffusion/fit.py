@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,7 @@ def fit_diffusion(
     refinement: str = "auto",
     refine_every: int = 500,
     random_seed: int | np.random.Generator | None = None,
-    checkpoint: str | None = None,
+    checkpoint: str | Path | None = None,
     progressbar: bool | ProgressBarOptions = True,
     **settings: Any,
 ) -> Proposal:
@@ -96,7 +98,7 @@ def fit_diffusion(
         Iterations between two components.
     random_seed : int or Generator, optional
         Same seed, same proposal.
-    checkpoint : str, optional
+    checkpoint : str or Path, optional
         A file that keeps the progress: an interrupted fit goes on from there when it is called
         with the same arguments.
     progressbar : bool or str
@@ -155,6 +157,8 @@ def fit_diffusion(
     _check_choices(kernel, loss, refinement, settings)
     _check_numbers(schedule, components, starts, spread, refine_every)
     _check_installed(kernel)
+    if checkpoint:
+        _check_file(checkpoint)
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
@@ -164,7 +168,7 @@ def fit_diffusion(
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
     key = ""
     if checkpoint:
-        target = (_density_at_start(model), None if draws is None else draws.tobytes())
+        target = (_densities(model, layout), None if draws is None else draws.tobytes())
         text = repr((*identity, sorted(settings.items()), seed, *target))
         key = hashlib.sha256(text.encode()).hexdigest()
     job = Job(
@@ -182,7 +186,7 @@ def fit_diffusion(
         refine_every,
         visited,
         seed,
-        checkpoint,
+        str(checkpoint) if checkpoint else None,
         key,
     )
     with FitProgress(progressbar) as bar:
@@ -239,11 +243,24 @@ def _check_installed(kernel: str) -> None:
         )
 
 
-def _density_at_start(model: Model) -> float:
-    """The log density at the initial point, which tells models of other data apart."""
-    # Compilation is not worth it for one point.
+def _densities(model: Model, layout: Layout) -> tuple[float, ...]:
+    """Log densities at the initial point and beside it, which tell models of other data apart."""
+    # Compilation is not worth it for two points.
     mode = Mode(linker="py", optimizer="fast_compile")
-    return float(model.compile_logp(mode=mode)(model.initial_point()))
+    density = model.compile_logp(mode=mode)
+    start = layout.flat(model.initial_point())
+    # Where coefficients are zero, as they are at most initial points, predictors do not count.
+    beside = start + np.random.default_rng(0).normal(scale=0.1, size=layout.size)
+    return tuple(float(density(layout.point(x))) for x in (start, beside))
+
+
+def _check_file(checkpoint: str | Path) -> None:
+    folder = Path(checkpoint).absolute().parent
+    if not os.access(folder, os.W_OK) or Path(checkpoint).is_dir():
+        raise ValueError(
+            f"Got checkpoint={str(checkpoint)!r}, where no file can be written. Name a file in a"
+            " folder that exists and is yours."
+        )
 
 
 def _starting_law(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from pymc_glm.diffusion.langevin import LANGEVIN, LangevinKernel
 from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.targets import Layout
 
-__all__ = ["Candidates", "Proposal", "flattened", "make_kernel", "nested"]
+__all__ = ["Candidates", "Proposal", "flattened", "make_kernel", "nested", "read_arrays"]
 
 FORMAT = 1
 
@@ -210,9 +212,7 @@ class Proposal:
         ValueError
             If it is no such file, or of another format.
         """
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays.pop("header"))) if "header" in arrays else {}
+        header, arrays = read_arrays(path)
         if header.get("format") != FORMAT:
             raise ValueError(
                 f"{str(path)!r} is of format {header.get('format')}. This version reads format"
@@ -251,6 +251,37 @@ def _pick(rng: np.random.Generator, log_probability: np.ndarray) -> np.ndarray:
     probability = np.cumsum(np.exp(log_probability), axis=1)
     level = rng.random((len(probability), 1)) * probability[:, -1:]
     return np.minimum((probability < level).sum(axis=1), probability.shape[1] - 1)
+
+
+def read_arrays(path: str | FilePath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The header of a file of proposals or checkpoints, and its arrays.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    header : dict
+        Empty where there is none.
+    arrays : dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If the file holds no arrays by name, or is damaged.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(str(arrays.pop("header", "{}")))
+    except (ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{str(path)!r} cannot be read as a file of arrays: {error}. It is damaged, or was"
+            " written by something else."
+        ) from None
+    return header if isinstance(header, dict) else {}, arrays
 
 
 def flattened(tree: dict[str, Any], lead: str = "parameters") -> dict[str, np.ndarray]:

@@ -139,8 +139,33 @@ def test_files_of_fits_keep_their_reports(tmp_path, mixture):
 
 def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", center=np.zeros(2))
-    with pytest.raises(ValueError, match=r"other\.npz' is of format None\. This version reads"):
-        Proposal.load(tmp_path / "other.npz")
+    np.savez(tmp_path / "list.npz", header=np.array("[1]"))
+    for name in ("other", "list"):
+        with pytest.raises(
+            ValueError, match=rf"{name}\.npz' is of format None\. This version reads"
+        ):
+            Proposal.load(tmp_path / f"{name}.npz")
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "npy", "half", "header"])
+def test_damaged_files_are_refused(tmp_path, model, mixture, kind):
+    path = tmp_path / "damaged.npz"
+    mixture.save(path)
+    whole = path.read_bytes()
+    contents = {"text": b"Something else.", "empty": b"", "half": whole[: len(whole) // 2]}
+    path.write_bytes(contents.get(kind, whole))
+    if kind == "npy":
+        with path.open("wb") as file:
+            np.save(file, np.ones(3))
+    if kind == "header":
+        np.savez(path, header=np.array("none"))
+    message = (
+        r"damaged\.npz' cannot be read as a file of arrays: .*\. It is damaged, or was written"
+    )
+    with pytest.raises(ValueError, match=message):
+        Proposal.load(path)
+    with pytest.raises(ValueError, match=message):
+        run(model, checkpoint=path)
 
 
 def here(monkeypatch, stop_after=None):
@@ -197,6 +222,25 @@ def test_a_warm_up_that_was_interrupted_gives_nothing(model, monkeypatch):
     monkeypatch.setattr(FIT, "run_apart", apart)
     with pytest.raises(KeyboardInterrupt):
         run(model)
+
+
+def test_checkpoints_tell_predictors_apart_whose_coefficients_start_at_zero(tmp_path):
+    def regression(predictor):
+        with pm.Model() as model:
+            slope = pm.Normal("slope", 0.0, 1.0)
+            pm.Normal("y", slope * np.array([1.0, predictor]), 1.0, observed=[1.0, 2.0])
+        return model
+
+    path = str(tmp_path / "fit.npz")
+    run(regression(2.0), checkpoint=path)
+    with pytest.raises(ValueError, match="was written for another model"):
+        run(regression(-2.0), checkpoint=path)
+
+
+@pytest.mark.parametrize("where", [".", "missing/fit.npz"])
+def test_checkpoints_that_cannot_be_written_are_refused_beforehand(model, tmp_path, where):
+    with pytest.raises(ValueError, match=r"where no file can be written\. Name a file in a folder"):
+        run(model, checkpoint=tmp_path / where)
 
 
 @pytest.mark.slow
