@@ -36,6 +36,8 @@ PRIOR_DRAWS = 200
 # Of starts around the initial point, where the prior cannot be drawn from.
 WIDE = 5.0
 LIMITS = (0.1, 100.0)
+# The warm-up's evidence is a rough one: only gaps of so many nats say something.
+FAR_OFF = 10.0
 
 
 def fit_diffusion(
@@ -197,8 +199,7 @@ def fit_diffusion(
 
 
 def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> None:
-    if kernel != "auto":
-        make_kernel(kernel, **settings)
+    _check_settings("gated" if kernel == "auto" else kernel, settings)
     for name, value, choices in (("loss", loss, LOSSES), ("refinement", refinement, REFINEMENTS)):
         if value not in choices:
             names = ", ".join(map(repr, choices))
@@ -213,6 +214,18 @@ def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> N
             f"Got loss='log_derivative' with kernel={kernel!r}. Gated paths are differentiated"
             " themselves; choose another loss, or a diffusion."
         )
+
+
+def _check_settings(kernel: str, settings: dict) -> None:
+    make_kernel(kernel)
+    unknown = set(settings) - set(make_kernel(kernel).settings())
+    if unknown:
+        known = ", ".join(make_kernel(kernel).settings()) or "none"
+        raise ValueError(
+            f"Got {min(unknown)}={settings[min(unknown)]!r}. It is no argument of fit_diffusion, nor"
+            f" a setting of the kernel {kernel!r}, which has: {known}."
+        )
+    make_kernel(kernel, **settings)
 
 
 def _check_numbers(
@@ -302,6 +315,13 @@ def _warn(fitted: Fitted) -> None:
             f"The log evidence is {report['log_z']:.2f} from proposals and"
             f" {report['log_z_backward']:.2f} from draws. One of them misses a part of the"
             " posterior; try more starts, more iterations or a wider spread.",
+            stacklevel=3,
+        )
+    if abs(report["log_z"] - report["warmup_log_z"]) > FAR_OFF:
+        warnings.warn(
+            f"The log evidence is {report['log_z']:.1f} from proposals and"
+            f" {report['warmup_log_z']:.1f} from the warm-up. Either the posterior cannot be"
+            " normalised, or starts were too far from it; try warmup=... or another spread.",
             stacklevel=3,
         )
     if report["acceptance"] < 0.05:

@@ -273,14 +273,14 @@ def read_arrays(path: str | FilePath) -> tuple[dict[str, Any], dict[str, np.ndar
         If the file holds no arrays by name, or is damaged.
     """
     try:
-        with np.load(path) as file:
+        with FilePath(path).open("rb") as stream, np.load(stream) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header", "{}")))
     except (ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(
-            f"{str(path)!r} cannot be read as a file of arrays: {error}. It is damaged, or was"
-            " written by something else."
-        ) from None
+            f"{str(path)!r} cannot be read as a file of named arrays. It is damaged, or was written"
+            " by something else."
+        ) from error
     return header if isinstance(header, dict) else {}, arrays
 
 

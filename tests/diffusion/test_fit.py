@@ -159,9 +159,7 @@ def test_damaged_files_are_refused(tmp_path, model, mixture, kind):
             np.save(file, np.ones(3))
     if kind == "header":
         np.savez(path, header=np.array("none"))
-    message = (
-        r"damaged\.npz' cannot be read as a file of arrays: .*\. It is damaged, or was written"
-    )
+    message = r"damaged\.npz' cannot be read as a file of named arrays\. It is damaged, or"
     with pytest.raises(ValueError, match=message):
         Proposal.load(path)
     with pytest.raises(ValueError, match=message):
