@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("."), help="where pages are written")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
     found = {}
     for name in options.names:
         target = build(name)

@@ -248,9 +248,10 @@ def compare(
     samplers : sequence of str, or mapping of str to str or callable
         Names out of "gibbs" (pymc_glm's compiled exact sampler), "nuts" (PyMC's own NUTS),
         "nutpie" (nutpie's NUTS), "nutpie_low_rank" (the same, mass matrix of low rank), "mala"
-        (Metropolis-adjusted Langevin), "mclmc" (blackjax's microcanonical Langevin, unadjusted:
-        its draws are biased; always run last). A callable takes the keyword arguments model,
-        draws, tune, chains, cores, random_seed and progressbar and returns a DataTree.
+        (Metropolis-adjusted Langevin), "gmp_diffusion" (jumps from a learned proposal next to a
+        local step), "mclmc" (blackjax's microcanonical Langevin, unadjusted: its draws are biased;
+        always run last). A callable takes the keyword arguments model, draws, tune, chains, cores,
+        random_seed and progressbar and returns a DataTree.
     draws : int, default 1000
         Kept draws per chain.
     tune : int, default 1000

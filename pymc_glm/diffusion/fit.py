@@ -222,8 +222,8 @@ def _check_settings(kernel: str, settings: dict) -> None:
     if unknown:
         known = ", ".join(make_kernel(kernel).settings()) or "none"
         raise ValueError(
-            f"Got {min(unknown)}={settings[min(unknown)]!r}. It is no argument of fit_diffusion, nor"
-            f" a setting of the kernel {kernel!r}, which has: {known}."
+            f"Got {min(unknown)}={settings[min(unknown)]!r}. It is no argument of fit_diffusion,"
+            f" nor a setting of the kernel {kernel!r}, which has: {known}."
         )
     make_kernel(kernel, **settings)
 
