@@ -88,9 +88,11 @@ class GMPDiffusion(BlockedStep):
     RecognitionError
         If the model has discrete variables, or ``"gibbs"`` does not update all variables.
     ValueError
-        If a choice is unknown, or the proposal belongs to another model.
+        If a choice is unknown, variables are left out, or the proposal belongs to another model.
     pymc.exceptions.SamplingError
         While sampling, if the log density is not finite at the current point.
+    TypeError
+        If the proposal is none.
 
     Notes
     -----
@@ -144,7 +146,10 @@ class GMPDiffusion(BlockedStep):
             return step
         cls.__init__(step, *args, local=local, **kwargs)
         model = modelcontext(kwargs.get("model"))
-        return CompoundStep([step, *_local_steps(local, model, kwargs.get("compile_kwargs"))])
+        other = _local_step(local, model, kwargs.get("compile_kwargs"))
+        # A sweep knows no log density. After it the jump's is that of the draw.
+        swept = isinstance(other, GaussianLatentGibbs)
+        return CompoundStep([other, step] if swept else [step, other])
 
     def __init__(
         self,
@@ -164,6 +169,7 @@ class GMPDiffusion(BlockedStep):
     ) -> None:
         model = modelcontext(model)
         _check(local, form, paths, candidates)
+        _check_vars(vars, blocked, model)
         if proposal is not None and fit:
             raise ValueError(
                 f"Got proposal and {next(iter(fit))!r}. Arguments of fit_diffusion have no effect"
@@ -172,7 +178,12 @@ class GMPDiffusion(BlockedStep):
         density = CompiledDensity(model, compile_kwargs)
         self.rng = get_random_generator(rng)
         if proposal is None:
-            proposal = fit_diffusion(model, random_seed=self.rng, **fit)
+            proposal = fit_diffusion(model, **({"random_seed": self.rng} | fit))
+        if not isinstance(proposal, Proposal):
+            raise TypeError(
+                f"Got proposal={proposal!r}. It is what fit_diffusion returns, or what"
+                " Proposal.load reads from a file."
+            )
         if proposal.layout != density.layout:
             raise ValueError(
                 f"The proposal is for {proposal.layout}, and the model has {density.layout}. Fit it"
@@ -212,7 +223,7 @@ class GMPDiffusion(BlockedStep):
         if not np.isfinite(value[0]):
             raise SamplingError(
                 f"The log density is {value[0]} at the current point. The chain cannot start where"
-                " the posterior has no density."
+                " the posterior has no density: give pm.sample other initvals=..."
             )
         move: Callable[..., Moved] = metropolis_move
         if self.form == "resampling":
@@ -284,23 +295,39 @@ def _check(local: str, form: str, paths: int, candidates: int) -> None:
         )
 
 
-def _local_steps(local: str, model: Model, compile_kwargs: dict | None) -> list[Any]:
+def _check_vars(vars: Any, blocked: bool, model: Model) -> None:
+    if not blocked:
+        raise ValueError("Got blocked=False. A jump moves all variables at once.")
+    if vars is None:
+        return
+    given = vars if isinstance(vars, list | tuple) else [vars]
+    names = {getattr(variable, "name", variable) for variable in given}
+    pairs = ((rv.name, model.rvs_to_values[rv].name) for rv in model.free_RVs)
+    missing = [name for name, value in pairs if not names & {name, value}]
+    if missing:
+        raise ValueError(
+            f"Got vars without {missing[0]!r}. A jump moves all variables of the model; leave vars"
+            " out, and give other steps to pm.sample along with this one."
+        )
+
+
+def _local_step(local: str, model: Model, compile_kwargs: dict | None) -> Any:
     kwargs = {"model": model, "compile_kwargs": compile_kwargs or {}}
     if local == "mala":
-        return [MALA(**kwargs)]
+        return MALA(**kwargs)
     if local in ("auto", "gibbs"):
         try:
             step = GaussianLatentGibbs(**kwargs)
         except RecognitionError:
             step = None
         if step is not None and len(step.vars) == len(model.value_vars):
-            return [step]
+            return step
         if local == "gibbs":
             raise RecognitionError(
                 "Got local='gibbs', and GaussianLatentGibbs does not update all variables of the"
                 " model. pymc_glm.explain() says why; local='nuts' takes any model."
             )
-    return [pm.NUTS(**kwargs)]
+    return pm.NUTS(**kwargs)
 
 
 def _restore(cls: type[GMPDiffusion], state: dict[str, Any]) -> GMPDiffusion:

@@ -185,6 +185,22 @@ def test_local_steps_by_name(model):
         make_step(model, local="gibbs")
 
 
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"vars": ["x"]}, ValueError, r"Got vars without 's'\. A jump moves all variables"),
+        ({"vars": "x"}, ValueError, r"Got vars without 's'\. A jump moves all variables"),
+        ({"blocked": False}, ValueError, r"Got blocked=False\. A jump moves all"),
+        ({"proposal": "fit.npz"}, TypeError, r"Got proposal='fit\.npz'\. It is what fit_diffusion"),
+    ],
+)
+def test_it_moves_all_variables_by_a_proposal(model, options, error, message):
+    with pytest.raises(error, match=message):
+        make_step(model, **options)
+    assert isinstance(make_step(model, vars=model.free_RVs), GMPDiffusion)
+    assert isinstance(make_step(model, vars=["s_log__", "x"]), GMPDiffusion)
+
+
 @pytest.mark.parametrize("local", ["auto", "gibbs"])
 def test_recognised_models_get_their_own_local_step(local):
     with pm.Model() as recognised:
@@ -192,7 +208,12 @@ def test_recognised_models_get_their_own_local_step(local):
         pm.Normal("y", beta, 1.0, observed=[1.0, 2.0])
     proposal = proposal_of(layout=Layout(("beta",), ((2,),)))
     step = make_step(recognised, proposal=proposal, local=local)
-    assert methods(step) == [GMPDiffusion, GaussianLatentGibbs]
+    # Sweeps report no log density, and what the jump reports is then that of the draw.
+    assert methods(step) == [GaussianLatentGibbs, GMPDiffusion]
+    tree = sample(recognised, step=step, cores=1)
+    density = recognised.compile_logp(**FAST)
+    expected = [[density({"beta": beta}) for beta in chain] for chain in tree["posterior"]["beta"]]
+    np.testing.assert_allclose(tree["sample_stats"]["lp"], expected)
 
 
 @pytest.mark.slow
