@@ -91,9 +91,11 @@ def fit_mixture(x: np.ndarray, rng: np.random.Generator, most: int = 10) -> Mome
     moments : Moments
     """
     n, d = x.shape
+    distinct = len(np.unique(x, axis=0))
     best, lowest, worse = None, np.inf, 0
     for count in range(1, most + 1):
-        if count > 1 and n < FEWEST * count * d:
+        # As many centres can be apart as there are different draws.
+        if count > 1 and (n < FEWEST * count * d or count > distinct):
             break
         found = [
             _expectation_maximisation(x, rng, count) for _ in range(RESTARTS if count > 1 else 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pymc.model import Model
@@ -38,7 +40,7 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
     if isinstance(draws, DataTree):
         flat = _from_posterior(model, draws)
     else:
-        flat = np.asarray(draws, dtype=float)
+        flat = _array(draws)
     if flat.ndim != 2 or flat.shape[1] != layout.size or len(flat) < 10:
         raise InvalidDataError(
             f"The warm-up draws have shape {flat.shape}. The model needs (n, {layout.size}) with n"
@@ -52,8 +54,18 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
     return flat
 
 
+def _array(draws: Any) -> np.ndarray:
+    try:
+        return np.asarray(draws, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidDataError(
+            f"Got warm-up draws of type {type(draws).__name__!r}. Give the DataTree of a sampler,"
+            " or an array of value variables."
+        ) from None
+
+
 def _from_posterior(model: Model, tree: DataTree) -> np.ndarray:
-    posterior = tree["posterior"]
+    posterior: Any = tree["posterior"] if "posterior" in tree.children else {}
     missing = [rv.name for rv in model.free_RVs if rv.name not in posterior]
     if missing:
         raise InvalidDataError(
@@ -70,6 +82,11 @@ def _from_posterior(model: Model, tree: DataTree) -> np.ndarray:
     stacked = []
     for rv in model.free_RVs:
         values = np.asarray(posterior[rv.name], dtype=float)
+        if values.ndim != rv.ndim + 2:
+            raise InvalidDataError(
+                f"The warm-up draws of {rv.name!r} have shape {values.shape}. The model needs"
+                f" chains, draws and {rv.ndim} dimensions of the variable."
+            )
         stacked.append(values.reshape(-1, *values.shape[2:]))
     rows = [
         np.concatenate([np.ravel(part) for part in forward(*values)])

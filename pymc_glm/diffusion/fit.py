@@ -36,6 +36,7 @@ PRIOR_DRAWS = 200
 # Of starts around the initial point, where the prior cannot be drawn from.
 WIDE = 5.0
 LIMITS = (0.1, 100.0)
+FEWEST_STARTS = 10
 # The warm-up's evidence is a rough one: only gaps of so many nats say something.
 FAR_OFF = 10.0
 
@@ -238,8 +239,13 @@ def _check_numbers(
         ("batch", schedule.batch),
         ("refine_every", refine_every),
     ):
-        if value < 1:
-            raise ValueError(f"Got {name}={value}. It is a positive number.")
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"Got {name}={value!r}. It is a positive number, and a whole one.")
+    if starts < FEWEST_STARTS:
+        raise ValueError(
+            f"Got starts={starts}. A population needs {FEWEST_STARTS} at least, and hundreds to"
+            " find modes."
+        )
     for name, size in (("spread", spread), ("learning_rate", schedule.learning_rate)):
         if not 0.0 < size < np.inf:
             raise ValueError(f"Got {name}={size}. It is a positive number.")
@@ -310,7 +316,8 @@ def _warn(fitted: Fitted) -> None:
             stacklevel=3,
         )
     gap = abs(report["log_z"] - report["log_z_backward"])
-    if gap > 0.5:
+    # What is not a number is no agreement, nor accepted.
+    if not gap <= 0.5:
         warnings.warn(
             f"The log evidence is {report['log_z']:.2f} from proposals and"
             f" {report['log_z_backward']:.2f} from draws. One of them misses a part of the"
@@ -324,7 +331,7 @@ def _warn(fitted: Fitted) -> None:
             " normalised, or starts were too far from it; try warmup=... or another spread.",
             stacklevel=3,
         )
-    if report["acceptance"] < 0.05:
+    if not report["acceptance"] >= 0.05:
         warnings.warn(
             f"About {report['acceptance']:.1%} of the proposals will be accepted. Train longer, or"
             " leave the model to its local step.",

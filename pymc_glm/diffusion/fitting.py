@@ -31,6 +31,7 @@ from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layou
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
 from pymc_glm.diffusion.warmup import Warmup, warm_up
+from pymc_glm.exceptions import InvalidDataError
 
 __all__ = ["Fitted", "Job", "fit"]
 
@@ -198,13 +199,24 @@ def _density(job: Job) -> tuple[Density, Callable[[Any], Any] | None, str]:
             log_density = jax_log_density(job.model)
         except NotImplementedError as error:
             reason = str(error).splitlines()[0]
-            return CompiledDensity(job.model).compile(gradient=True), None, reason
+            return _compiled(job), None, reason
         return JaxDensity(log_density), log_density, ""
-    return CompiledDensity(job.model).compile(gradient=True), None, ""
+    return _compiled(job), None, ""
+
+
+def _compiled(job: Job) -> Density:
+    # Given draws, mixtures are fitted without gradients, which not every operation has.
+    return CompiledDensity(job.model).compile(gradient=job.draws is None)
 
 
 def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Channel) -> Warmup:
     if job.draws is not None:
+        positive = np.isfinite(density.log_density(job.draws))
+        if not positive.all():
+            raise InvalidDataError(
+                f"At {np.sum(~positive)} of {len(positive)} warm-up draws the posterior has no"
+                " density. They are of another model, or some have diverged: leave those out."
+            )
         return Warmup(job.draws, np.arange(len(job.draws)), np.nan, 0)
 
     def show(beta: float) -> None:

@@ -56,6 +56,8 @@ class LangevinKernel(AbstractKernel):
     ) -> None:
         if name not in LANGEVIN:
             raise ValueError(f"Got name={name!r}. Choose one of {', '.join(map(repr, LANGEVIN))}.")
+        if not 0.0 < step_size < np.inf:
+            raise ValueError(f"Got step_size={step_size}. It is a positive number.")
         self.name = name
         self.steps = steps
         self.width = width

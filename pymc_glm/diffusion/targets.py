@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pymc.distributions.transforms import CircularTransform
 from pymc.model import Model
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import join_nonshared_inputs
+from pytensor.gradient import NullTypeGradError
 
 from pymc_glm.exceptions import RecognitionError
 
@@ -72,7 +74,7 @@ def layout_of(model: Model) -> Layout:
     Raises
     ------
     RecognitionError
-        If it has discrete variables, or none.
+        If it has discrete variables, angles, or no variables.
     """
     discrete = [value.name for value in model.value_vars if value.dtype not in ("float64",)]
     if discrete:
@@ -80,11 +82,18 @@ def layout_of(model: Model) -> Layout:
             f"{discrete[0]!r} is not of float64, and diffusions move real numbers. Marginalise"
             " discrete variables, as by pm.NormalMixture, and leave floatX at its default."
         )
-    if not model.value_vars:
-        raise RecognitionError("The model has no free variables. There is nothing to sample.")
+    for rv, transform in model.rvs_to_transforms.items():
+        if isinstance(transform, CircularTransform):
+            raise RecognitionError(
+                f"{rv.name!r} is an angle, whose density repeats without end on the line. Give it"
+                " transform=pm.distributions.transforms.Interval(-np.pi, np.pi)."
+            )
     start = model.initial_point()
     names = tuple(value.name for value in model.value_vars)
-    return Layout(names, tuple(np.shape(start[name]) for name in names))
+    layout = Layout(names, tuple(np.shape(start[name]) for name in names))
+    if not layout.size:
+        raise RecognitionError("The model has no free variables. There is nothing to sample.")
+    return layout
 
 
 class CompiledDensity:
@@ -106,13 +115,26 @@ class CompiledDensity:
         self._gradient: Callable[[np.ndarray], Any] | None = None
 
     def compile(self, gradient: bool) -> CompiledDensity:
-        """Compile the log density, or it and its gradient, and forget the model."""
+        """Compile the log density, or it and its gradient, and forget the model.
+
+        Raises
+        ------
+        RecognitionError
+            If some operation of the model has no gradient.
+        """
         assert self._model is not None
         model, start = self._model, self._model.initial_point()
         if gradient:
-            function = model.logp_dlogp_function(
-                model.value_vars, ravel_inputs=True, initial_point=start, **self._kwargs
-            )
+            try:
+                function = model.logp_dlogp_function(
+                    model.value_vars, ravel_inputs=True, initial_point=start, **self._kwargs
+                )
+            except (NotImplementedError, NullTypeGradError) as error:
+                raise RecognitionError(
+                    f"The log density has no gradient: {str(error).splitlines()[0]}. Write its"
+                    " pullback, or give draws as warmup=... with kernel='mixture', which needs no"
+                    " gradient."
+                ) from error
             function.trust_input = True
             self._gradient = function
         [logp], joined = join_nonshared_inputs(start, [model.logp()], model.value_vars)

@@ -107,6 +107,7 @@ def visited_gaussians(
         [graph.next_rng, graph.system],
         mode="NUMBA",
         accept_inplace=True,
+        on_unused_input="ignore",
     )
     names = [variable.name for variable in machine.block]
     others = [variable.name for variable in machine.updated]

@@ -12,7 +12,7 @@ from pymc.model.core import Model, modelcontext
 # Importing the package registers the matchers.
 import pymc_glm.recognize.matchers  # noqa: F401
 
-from pymc_glm.exceptions import InvalidDataError, RecognitionError
+from pymc_glm.exceptions import ImproperPosteriorError, InvalidDataError, RecognitionError
 from pymc_glm.gaussian import ConjugateGradients
 from pymc_glm.machine import (
     AlternateBlock,
@@ -125,6 +125,8 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     ------
     RecognitionError
         If no variable can be in the block, or the certificate fails.
+    ImproperPosteriorError
+        If no factor mentions the block.
     InvalidDataError
         If data are NaN or infinite.
     """
@@ -134,6 +136,11 @@ def recognize(model: Model, vars: Sequence | None = None) -> Recognition:
     factors, latents = lift_latents(view, factors, requested)
     absorbed = frozenset(latent.rv_name for latent in latents)
     roles = assign_roles(view, block, factors, layout, requested, absorbed)
+    if not factors:
+        raise ImproperPosteriorError(
+            f"No term of the log density has {layout[0].name!r} in it. Give it a prior that is not"
+            " flat, or a likelihood."
+        )
     plan = plan_block(layout, factors)
     machine = LatentMachine(
         block=layout,

@@ -9,10 +9,12 @@ from importlib import import_module
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 
 from known import KERNELS, PLANE, as_proposal, crude_prior, perturbed, small_kernel
+from pytensor.graph.op import Op
 from scipy import stats
 from scipy.integrate import trapezoid
 
@@ -22,7 +24,12 @@ from pymc_glm.diffusion import Proposal
 from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.targets import CompiledDensity, layout_of
-from pymc_glm.exceptions import InvalidDataError, RecognitionError, SamplingError
+from pymc_glm.exceptions import (
+    ImproperPosteriorError,
+    InvalidDataError,
+    RecognitionError,
+    SamplingError,
+)
 
 FIT = import_module("pymc_glm.diffusion.fit")
 FITTING = import_module("pymc_glm.diffusion.fitting")
@@ -310,6 +317,41 @@ def test_draws_take_the_place_of_a_warm_up(model):
     assert_found(model, proposal)
 
 
+def test_draws_of_other_shapes_are_refused(model):
+    dims = ("chain", "draw")
+    values = {"s": (dims, np.ones((2, 10))), "x": ((*dims, "side"), np.ones((2, 10, 3)))}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(values)})
+    with pytest.raises(InvalidDataError, match=r"'x' have shape \(2, 10, 3\)\. The model needs"):
+        run(model, warmup=tree)
+
+
+@pytest.mark.filterwarnings("ignore:The log evidence is|About .* of the proposals:UserWarning")
+def test_draws_that_are_all_the_same_have_one_component(model):
+    proposal = run(model, warmup=np.ones((20, 2)))
+    assert proposal.report["components"] == 1
+
+
+class Square(Op):
+    """Without a gradient."""
+
+    itypes = otypes = (pt.dscalar,)
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = np.asarray(inputs[0] ** 2)
+
+
+@pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
+def test_draws_serve_models_without_gradients():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.5, 2.0)
+        pm.Normal("y", Square()(x), 0.8, observed=4.0)
+    with pytest.raises(RecognitionError, match=r"has no gradient: .*Square\. Write its pullback"):
+        run(model)
+    draws = np.random.default_rng(72).choice(GRID, size=(500, 1), p=DENSITY / DENSITY.sum())
+    proposal = run(model, warmup=draws)
+    assert proposal.report["modes"] == 2 and proposal.report["acceptance"] > 0.7
+
+
 def with_nan():
     draws = np.ones((20, 2))
     draws[3, 1] = np.nan
@@ -335,6 +377,16 @@ REFUSED = [
     ),
     ({"warmup": with_nan()}, InvalidDataError, "have 1 values that are NaN or infinite"),
     ({"warmup": np.ones((20, 3))}, InvalidDataError, r"shape \(20, 3\)\. The model needs \(n, 2\)"),
+    ({"starts": 9}, ValueError, r"starts=9\. A population needs 10 at least"),
+    ({"batch": 2.5}, ValueError, r"batch=2\.5\. It is a positive number, and a whole one"),
+    ({"kernel": "dis", "step_size": -1.0}, ValueError, r"step_size=-1\.0\. It is a positive"),
+    ({"warmup": {"x": 1.0}}, InvalidDataError, r"draws of type 'dict'\. Give the DataTree"),
+    ({"warmup": xr.DataTree()}, InvalidDataError, r"draws lack 'x'\. They must have all"),
+    (
+        {"warmup": np.vstack([np.ones((20, 2)), np.full((3, 2), 1e300)])},
+        InvalidDataError,
+        r"At 3 of 23 warm-up draws the posterior has no density\. They are of another model",
+    ),
     ({"warmup": np.ones((5, 2))}, InvalidDataError, r"shape \(5, 2\).*n\s+of at least 10"),
 ]
 
@@ -345,6 +397,14 @@ def test_refusals_say_what_and_why(model, options, error, message):
         run(model, **options)
 
 
+def test_machines_whose_gaussian_does_not_depend_on_the_block():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 1.0)
+        s = pm.HalfNormal("s", 1.0)
+        pm.Normal("y", x, s, observed=[1.0, 2.0])
+    assert run(model, refinement="machine").report["acceptance"] > 0.7
+
+
 def test_models_without_real_unknowns_are_refused():
     with pm.Model() as discrete:
         pm.Normal("x")
@@ -353,8 +413,19 @@ def test_models_without_real_unknowns_are_refused():
         run(discrete)
     with pm.Model() as empty:
         pm.Normal("y", observed=1.0)
-    with pytest.raises(RecognitionError, match="The model has no free variables"):
-        run(empty)
+    with pm.Model() as of_size_zero:
+        pm.Normal("x", shape=0)
+    for model in (empty, of_size_zero):
+        with pytest.raises(RecognitionError, match="The model has no free variables"):
+            run(model)
+    with pm.Model() as angle:
+        pm.VonMises("angle", 0.0, 1.0)
+    with pytest.raises(RecognitionError, match=r"'angle' is an angle.*Interval\(-np\.pi, np\.pi"):
+        run(angle)
+    with pm.Model() as flat:
+        pm.Flat("x")
+    with pytest.raises(ImproperPosteriorError, match=r"No term of the log density has 'x' in it"):
+        run(flat)
 
 
 def test_starts_without_density_are_refused():
