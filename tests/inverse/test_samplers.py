@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from problems import OPERATORS, SHAPE, simulated
 from scipy import stats
+from simulations import OPERATORS, SHAPE, simulated
 
 import pymc_glm
 
