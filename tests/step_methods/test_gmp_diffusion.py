@@ -259,6 +259,19 @@ def test_never_chosen_unasked(model):
     assert pymc_glm.GMPDiffusion is GMPDiffusion
 
 
+@pytest.mark.parametrize("given", [{}, {"random_seed": 81}], ids=["of the step", "of the fit"])
+def test_a_fit_may_have_a_seed_of_its_own(model, monkeypatch, given):
+    seen = {}
+
+    def fit(model, **options):
+        seen.update(options)
+        return proposal_of()
+
+    monkeypatch.setattr("pymc_glm.step_methods.gmp_diffusion.fit_diffusion", fit)
+    step = make_step(model, proposal=None, starts=50, **given)
+    assert seen == {"starts": 50, "random_seed": step.rng, **given}
+
+
 @pytest.mark.slow
 def test_a_proposal_is_fitted_where_none_is_given():
     with pm.Model() as model:
