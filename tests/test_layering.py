@@ -31,9 +31,9 @@ EDGES = {
     "sweep": FOUNDATION | {"machine", "families", "gaussian", "random", "operators"},
     "sampling": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
-    "diffusion": FOUNDATION | {"operators", "machine", "recognize", "sweep", "sampling"},
+    "diffusion": FOUNDATION | {"operators", "machine", "recognize", "sweep", "sampling", "random"},
     # Of images under a prior on their codes, each sampler against the exact posterior.
-    "inverse": FOUNDATION | {"operators"},
+    "inverse": FOUNDATION | {"operators", "random"},
     "step_methods": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
     "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},

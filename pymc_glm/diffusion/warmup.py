@@ -18,6 +18,7 @@ import numpy as np
 from pymc_glm.diffusion.prior import LOG_2PI
 from pymc_glm.diffusion.targets import Density
 from pymc_glm.exceptions import SamplingError
+from pymc_glm.random.resampling import systematic
 
 __all__ = ["Warmup", "tempered_draws", "warm_up"]
 
@@ -151,7 +152,7 @@ def tempered_draws(
         top = log_weight.max()
         weight = np.exp(log_weight - top)
         log_z += top + np.log(weight.mean())
-        picked = _systematic(rng, weight / weight.sum())
+        picked = systematic(rng, weight / weight.sum(), n)
         x, value, gradient, start = x[picked], value[picked], gradient[picked], start[picked]
         beta = following
         progress(beta)
@@ -187,8 +188,7 @@ def _pooled(rng: np.random.Generator, first: Warmup, second: Warmup) -> Warmup:
     n = len(first.x)
     share = np.exp(np.array([first.log_z, second.log_z]) - max(first.log_z, second.log_z))
     weight = np.repeat(share / share.sum() / n, n)
-    # Of two populations every other level is enough.
-    picked = _systematic(rng, weight)[::2]
+    picked = systematic(rng, weight, n)
     return Warmup(
         np.concatenate([first.x, second.x])[picked],
         np.concatenate([first.start, n + second.start])[picked],
@@ -219,12 +219,6 @@ def _next_temperature(excess: np.ndarray, beta: float) -> float:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if effective(middle) >= kept else (low, middle)
     return min(1.0, beta + max(low, 1e-12))
-
-
-def _systematic(rng: np.random.Generator, weight: np.ndarray) -> np.ndarray:
-    n = len(weight)
-    levels = (np.arange(n) + rng.random()) / n
-    return np.minimum(np.searchsorted(np.cumsum(weight), levels), n - 1)
 
 
 def _move(

@@ -31,6 +31,7 @@ from pymc_glm.inverse.problem import InverseProblem, log_normal
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
 from pymc_glm.inverse.schedule import signal_shares
+from pymc_glm.random.resampling import systematic
 
 __all__ = ["smc"]
 
@@ -147,7 +148,7 @@ def _run(
         smallest = min(smallest, float(effective))
         if effective < RESAMPLED * particles:
             log_evidence += top + np.log(np.mean(np.exp(log_weight - top)))
-            picked = _systematic(rng, probability, particles)
+            picked = systematic(rng, probability, particles)
             z, log_weight = z[picked], np.zeros(particles)
             here = _Twisted(here.log_density[picked], here.score[picked])
         kept = now / following
@@ -164,7 +165,7 @@ def _run(
     probability, top = _normalised(log_weight)
     smallest = min(smallest, float(1.0 / np.sum(probability**2)))
     log_evidence += top + np.log(np.mean(np.exp(log_weight - top)))
-    picked = rng.permutation(_systematic(rng, probability, draws))
+    picked = rng.permutation(systematic(rng, probability, draws))
     return _Run(z[picked], float(log_evidence), smallest)
 
 
@@ -216,8 +217,3 @@ def _normalised(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
         )
     weight = np.exp(log_weight - top)
     return weight / weight.sum(), top
-
-
-def _systematic(rng: np.random.Generator, probability: np.ndarray, n: int) -> np.ndarray:
-    levels = (np.arange(n) + rng.random()) / n
-    return np.minimum(np.searchsorted(np.cumsum(probability), levels), len(probability) - 1)
