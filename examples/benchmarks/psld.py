@@ -129,16 +129,21 @@ def recovery(prior: LatentMixturePrior, rng: np.random.Generator, count: int) ->
     return rows
 
 
+def without_residual(prior: LatentMixturePrior) -> LatentMixturePrior:
+    """The same prior of images that their codes explain in full."""
+    decoder = prior.decoder
+    assert isinstance(decoder, PrincipalComponents)
+    scale = np.linalg.norm(decoder.matrix, axis=0)
+    bare = PrincipalComponents(decoder.mean, decoder.matrix / scale, scale, decoder.shape)
+    return LatentMixturePrior(prior.weights, prior.means, prior.covariances, bare)
+
+
 def calibration(
     prior: LatentMixturePrior, held_out: np.ndarray, noise: float, names: list[str], draws: int
 ) -> list[tuple]:
     """Coverage of the pixels of held-out images by intervals of probability 0.9."""
     rng = np.random.default_rng(SEED)
-    decoder = prior.decoder
-    assert isinstance(decoder, PrincipalComponents)
-    scale = np.linalg.norm(decoder.matrix, axis=0)
-    bare = PrincipalComponents(decoder.mean, decoder.matrix / scale, scale, decoder.shape)
-    without = LatentMixturePrior(prior.weights, prior.means, prior.covariances, bare)
+    without = without_residual(prior)
     step = {"progressbar": False, "steps": 250}
     samplers = {
         "exact": lambda p, s: exact_posterior(p).sample(p, draws, 1, s),
@@ -152,7 +157,7 @@ def calibration(
     for name in names:
         found: dict[str, list[tuple[float, ...]]] = {sampler: [] for sampler in samplers}
         for index, image in enumerate(held_out):
-            operator = operators(decoder.shape, rng)[name]
+            operator = operators(image.shape, rng)[name]
             data = operator.forward(image) + noise * rng.standard_normal(operator.shape_out)
             for sampler, run in samplers.items():
                 chosen = prior if sampler in ("exact", "smc") else without
@@ -177,15 +182,12 @@ def calibration(
 
 def five_modes(prior: LatentMixturePrior) -> InverseProblem:
     """The first simulated problem whose posterior has five live components."""
-    decoder = prior.decoder
-    assert isinstance(decoder, PrincipalComponents)
-    scale = np.linalg.norm(decoder.matrix, axis=0)
-    bare = PrincipalComponents(decoder.mean, decoder.matrix / scale, scale, decoder.shape)
-    without = LatentMixturePrior(prior.weights, prior.means, prior.covariances, bare)
+    without = without_residual(prior)
     rng = np.random.default_rng(SEED)
     while True:
+        decoder = without.decoder
         operator = Mask(rng.random(decoder.shape) < 0.3)
-        image = bare.decode(without.draw(rng, 1)).reshape(decoder.shape)
+        image = decoder.decode(without.draw(rng, 1)).reshape(decoder.shape)
         data = operator.forward(image) + 0.5 * rng.standard_normal(operator.shape_out)
         problem = InverseProblem(without, operator, data, 0.5)
         if np.sum(exact_posterior(problem).weights > LIVE) >= 5:

@@ -28,7 +28,7 @@ from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import REFINEMENTS
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.diffusion.training import Schedule
-from pymc_glm.diffusion.visited import has_finite_mixture, visited_gaussians
+from pymc_glm.diffusion.visited import machine_to_visit, visited_gaussians
 
 __all__ = ["fit_diffusion"]
 
@@ -165,9 +165,8 @@ def fit_diffusion(
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
-    visited = None
-    if refinement == "machine" or (refinement == "auto" and has_finite_mixture(model)):
-        visited = visited_gaussians(model, seed)
+    machine = machine_to_visit(model, refinement)
+    visited = None if machine is None else visited_gaussians(model, machine, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
     key = ""
     if checkpoint:
@@ -218,13 +217,12 @@ def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> N
 
 
 def _check_settings(kernel: str, settings: dict) -> None:
-    make_kernel(kernel)
-    unknown = set(settings) - set(make_kernel(kernel).settings())
+    known = make_kernel(kernel).settings()
+    unknown = set(settings) - set(known)
     if unknown:
-        known = ", ".join(make_kernel(kernel).settings()) or "none"
         raise ValueError(
             f"Got {min(unknown)}={settings[min(unknown)]!r}. It is no argument of fit_diffusion,"
-            f" nor a setting of the kernel {kernel!r}, which has: {known}."
+            f" nor a setting of the kernel {kernel!r}, which has: {', '.join(known) or 'none'}."
         )
     make_kernel(kernel, **settings)
 

@@ -21,7 +21,7 @@ from pymc_glm.recognize.recognize import recognize
 from pymc_glm.sampling import sample
 from pymc_glm.sweep.conditional import build_conditional
 
-__all__ = ["VisitedGaussians", "has_finite_mixture", "visited_gaussians"]
+__all__ = ["VisitedGaussians", "machine_to_visit", "visited_gaussians"]
 
 
 class VisitedGaussians(NamedTuple):
@@ -39,18 +39,56 @@ class VisitedGaussians(NamedTuple):
     covariances: np.ndarray
 
 
-def has_finite_mixture(model: Model) -> bool:
-    """Whether a model is one recognised block, given latents of which some are component labels."""
+def machine_to_visit(model: Model, refinement: str) -> LatentMachine | None:
+    """The machine whose latent states are to be visited, if any.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        Of which ``"auto"`` asks for the machine if it is one recognised block given latents of
+        which some are component labels.
+    refinement : str
+        One of `pymc_glm.diffusion.refine.REFINEMENTS`.
+
+    Returns
+    -------
+    machine : LatentMachine or None
+        With plain scales and latents, and a dense block.
+
+    Raises
+    ------
+    RecognitionError
+        If ``"machine"`` was asked for, and the model is not recognised as a whole, or its block is
+        moved in another way.
+    """
+    if refinement not in ("auto", "machine"):
+        return None
     try:
         machine = recognize(model).machine
     except RecognitionError:
-        return False
+        if refinement == "auto":
+            return None
+        raise
     names = {type(factor.family).__name__ for factor in machine.factors}
-    return "NormalMixture" in names and not _reason_against(machine)
+    if refinement == "auto" and ("NormalMixture" not in names or _reason_against(machine)):
+        return None
+    machine = with_choices(machine, "plain", "gibbs", "dense")
+    reason = _reason_against(machine)
+    if reason:
+        raise RecognitionError(
+            f"Gaussians of visited latents need one block of the whole model, and {reason}. Use"
+            " refinement='tempered'."
+        )
+    return machine
 
 
 def visited_gaussians(
-    model: Model, random_seed: int, chains: int = 100, draws: int = 30, tune: int = 20
+    model: Model,
+    machine: LatentMachine,
+    random_seed: int,
+    chains: int = 100,
+    draws: int = 30,
+    tune: int = 20,
 ) -> VisitedGaussians:
     """Visit latent states by short chains and take down the Gaussian at each.
 
@@ -58,6 +96,8 @@ def visited_gaussians(
     ----------
     model : pymc.Model
         All of whose variables a sweep updates.
+    machine : LatentMachine
+        What `machine_to_visit` returns of it.
     random_seed : int
         Of the chains and of the latents.
     chains, draws, tune : int
@@ -66,19 +106,7 @@ def visited_gaussians(
     Returns
     -------
     visited : VisitedGaussians
-
-    Raises
-    ------
-    RecognitionError
-        If the model is not recognised as a whole, or its block is moved in another way.
     """
-    machine = with_choices(recognize(model).machine, "plain", "gibbs", "dense")
-    reason = _reason_against(machine)
-    if reason:
-        raise RecognitionError(
-            f"Gaussians of visited latents need one block of the whole model, and {reason}. Use"
-            " refinement='tempered'."
-        )
     with warnings.catch_warnings():
         # More chains than draws are meant here.
         warnings.filterwarnings("ignore", "Found chain dimension", UserWarning)

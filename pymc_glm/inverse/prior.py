@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
+from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.decoders import AbstractDecoder, PrincipalComponents
 
 __all__ = ["Denoised", "LatentMixturePrior"]
@@ -140,8 +141,6 @@ class LatentMixturePrior:
         InvalidDataError
             If images have values that are NaN or infinite.
         """
-        from pymc_glm.exceptions import InvalidDataError
-
         images = np.asarray(images, dtype=np.float64)
         bad = np.size(images) - np.isfinite(images).sum()
         if bad:

@@ -11,12 +11,10 @@ from scipy.linalg import cho_factor, cho_solve
 
 from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.decoders import PrincipalComponents
-from pymc_glm.inverse.prior import LatentMixturePrior
+from pymc_glm.inverse.prior import LOG_2PI, LatentMixturePrior
 from pymc_glm.operators import AbstractOperator
 
 __all__ = ["InverseProblem"]
-
-LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @final
