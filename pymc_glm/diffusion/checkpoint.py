@@ -45,7 +45,7 @@ def write_progress(path: str, key: str, progress: Progress) -> None:
     """
     warmup, state = progress
     arrays = {"x": warmup.x, "start": warmup.start, "log_z": np.array(warmup.log_z)}
-    arrays["gradients"] = np.array(warmup.gradients)
+    arrays |= {"gradients": np.array(warmup.gradients), "shares": np.array(warmup.shares)}
     header: dict[str, Any] = {"key": key, "iteration": None}
     if state is not None:
         header |= {"iteration": state.iteration, "leaves": len(state.leaves)}
@@ -80,7 +80,13 @@ def read_progress(path: str, key: str) -> Progress | None:
             f"The checkpoint {path!r} was written for another model, seed or other settings. Give"
             " those again, or another file."
         )
-    warmup = Warmup(arrays["x"], arrays["start"], float(arrays["log_z"]), int(arrays["gradients"]))
+    warmup = Warmup(
+        arrays["x"],
+        arrays["start"],
+        float(arrays["log_z"]),
+        int(arrays["gradients"]),
+        tuple(arrays["shares"].tolist()),
+    )
     if header["iteration"] is None:
         return Progress(warmup, None)
     parameters = nested({k: v for k, v in arrays.items() if k.startswith("parameters/")})

@@ -24,7 +24,7 @@ from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.fitting import Fitted, Job, fit
 from pymc_glm.diffusion.objectives import LOSSES
 from pymc_glm.diffusion.progress import FitProgress
-from pymc_glm.diffusion.proposal import Proposal, make_kernel
+from pymc_glm.diffusion.proposal import KERNELS, Proposal, make_kernel
 from pymc_glm.diffusion.refine import REFINEMENTS
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.diffusion.training import Schedule
@@ -39,6 +39,8 @@ LIMITS = (0.1, 100.0)
 FEWEST_STARTS = 10
 # The warm-up's evidence is a rough one: only gaps of so many nats say something.
 FAR_OFF = 10.0
+# Of the posterior, a share that is worth a word.
+NOTABLE = 0.01
 
 
 def fit_diffusion(
@@ -199,11 +201,15 @@ def fit_diffusion(
 
 
 def _check_choices(kernel: str, loss: str, refinement: str, settings: dict) -> None:
-    _check_settings("gated" if kernel == "auto" else kernel, settings)
-    for name, value, choices in (("loss", loss, LOSSES), ("refinement", refinement, REFINEMENTS)):
+    for name, value, choices in (
+        ("kernel", kernel, ("auto", *KERNELS)),
+        ("loss", loss, LOSSES),
+        ("refinement", refinement, REFINEMENTS),
+    ):
         if value not in choices:
             names = ", ".join(map(repr, choices))
             raise ValueError(f"Got {name}={value!r}. Choose one of {names}.")
+    _check_settings("gated" if kernel == "auto" else kernel, settings)
     if kernel == "mixture" and refinement in ("langevin", "tempered"):
         raise ValueError(
             f"Got kernel='mixture' and refinement={refinement!r}. These components are added while"
@@ -297,7 +303,10 @@ def _starting_law(
     if len(points) < PRIOR_DRAWS // 2:
         return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
     low, middle, high = np.quantile(points, [0.16, 0.5, 0.84], axis=0)
-    return middle, np.clip(spread * 0.5 * (high - low), *LIMITS)
+    wide = spread * 0.5 * (high - low)
+    # The median of draws from a vague prior is anywhere, in units of what the data say.
+    middle = np.where(wide > LIMITS[1], layout.flat(model.initial_point()), middle)
+    return middle, np.clip(wide, *LIMITS)
 
 
 def _warn(fitted: Fitted) -> None:
@@ -311,6 +320,12 @@ def _warn(fitted: Fitted) -> None:
     if fitted.stopped:
         warnings.warn(
             "Training was interrupted. The proposal is exact as it is, and less often accepted.",
+            stacklevel=3,
+        )
+    if report["recovered"] > NOTABLE:
+        warnings.warn(
+            f"Tempering had lost modes with {report['recovered']:.0%} of the posterior, which"
+            " chains from single starts have found. There may be more such modes: try more starts.",
             stacklevel=3,
         )
     gap = abs(report["log_z"] - report["log_z_backward"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from pymc_glm.diffusion.refine import (
     with_component,
 )
 from pymc_glm.diffusion.refresh import refreshed
+from pymc_glm.diffusion.search import with_lost_modes
 from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
@@ -219,13 +221,15 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
             )
         return Warmup(job.draws, np.arange(len(job.draws)), np.nan, 0)
 
-    def show(beta: float) -> None:
+    def show(stage: str, share: float) -> None:
         # Half a warm-up has learned nothing that could be returned.
         if channel.is_stopped():
             raise KeyboardInterrupt
-        channel.send({"stage": "warm-up", "done": beta, "total": 1.0})
+        channel.send({"stage": stage, "done": share, "total": 1.0})
 
-    return warm_up(density, rng, job.center, job.scale, job.near, job.starts, show)
+    law = job.center, job.scale
+    tempered = warm_up(density, rng, *law, job.near, job.starts, partial(show, "warm-up"))
+    return with_lost_modes(density, rng, tempered, *law, partial(show, "search"))
 
 
 def _candidates(
@@ -293,7 +297,7 @@ class _Chart:
         self.factor = np.diag(spread)
         self.white = Whitened(density, self.center, self.factor)
         self.y = self.white.inside(warmup.x)
-        self.start = warmup.start
+        warm = self.y
         mixtures = self._mixtures(job, rng)
         self.mixture: Moments = self._best(mixtures, rng)
         # Moves from the mixture make more draws than the warm-up did, for a better mixture.
@@ -303,7 +307,7 @@ class _Chart:
             x = self.white.outside(self.y[picked])
             for moments in mixtures:
                 x = refreshed(self._plain(moments), density, x, rng)
-            self.y, self.start = self.white.inside(x), self.start[picked]
+            self.y = self.white.inside(x)
             mixtures = [self.mixture, *self._mixtures(job, rng)]
             self.mixture = self._best(mixtures, rng)
         mode = mode_of_components(self.mixture, self.white)
@@ -311,6 +315,9 @@ class _Chart:
         mean = self.y.mean(axis=0)
         self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
         self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
+        _, of_warmup = by_modes(self.mixture, mode, warm)
+        count = len(self.modes_alone.weights)
+        self.fed = [len(np.unique(warmup.start[of_warmup == k])) for k in range(count)]
 
     def _mixtures(self, job: Job, rng: np.random.Generator) -> list[Moments]:
         """Mixtures of the present draws, and of the Gaussians that a latent machine visits."""
@@ -365,8 +372,7 @@ class _Chart:
         no_jax: str,
     ) -> Proposal:
         """The best proposal with what is known of it."""
-        counts = np.bincount(self.labels)
-        fed = [len(np.unique(self.start[self.labels == k])) for k in range(len(counts))]
+        counts = np.bincount(self.labels, minlength=len(self.modes_alone.weights))
         kept = scores[best.kernel.name]
         best.report = {
             **kept._asdict(),
@@ -374,7 +380,8 @@ class _Chart:
             "components": int(np.sum(best.parameters["prior"]["logits"] > 0.5 * MASKED)),
             "modes": len(counts),
             "mode_shares": (counts / counts.sum()).tolist(),
-            "starts_by_mode": fed,
+            "starts_by_mode": self.fed,
+            "recovered": 1.0 - warmup.shares[0],
             "warmup_log_z": warmup.log_z,
             "warmup_gradients": warmup.gradients,
             "cpu_s": time.process_time() - clock,

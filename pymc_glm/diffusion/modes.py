@@ -9,11 +9,33 @@ from pymc_glm.diffusion.components import Moments, shrunk_factor
 from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.targets import Density
 
-__all__ = ["by_modes", "mode_of_components"]
+__all__ = ["by_modes", "joined", "mode_of_components"]
 
 # A valley deeper than this, in the log density, separates two modes.
 DEPTH = 3.0
 BETWEEN = 15
+
+
+def joined(density: Density, x: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether no valley lies on the straight lines between a point and others.
+
+    Parameters
+    ----------
+    density : Density
+        The target.
+    x : ndarray, shape (d,)
+        The point.
+    others : ndarray, shape (n, d)
+        The others.
+
+    Returns
+    -------
+    joined : ndarray of bool, shape (n,)
+    """
+    shares = np.linspace(0.0, 1.0, BETWEEN)[:, None, None]
+    lines = (1.0 - shares) * x + shares * others
+    value = density.log_density(lines.reshape(-1, x.size)).reshape(BETWEEN, -1)
+    return value.min(axis=0) >= np.minimum(value[0], value[-1]) - DEPTH
 
 
 def mode_of_components(moments: Moments, density: Density) -> np.ndarray:
@@ -35,13 +57,10 @@ def mode_of_components(moments: Moments, density: Density) -> np.ndarray:
     """
     count = len(moments.weights)
     mode = np.arange(count)
-    shares = np.linspace(0.0, 1.0, BETWEEN)[:, None]
-    for first in range(count):
-        for second in range(first + 1, count):
-            line = (1.0 - shares) * moments.means[first] + shares * moments.means[second]
-            value = density.log_density(line)
-            if value.min() >= min(value[0], value[-1]) - DEPTH:
-                mode[mode == mode[second]] = mode[first]
+    for first in range(count - 1):
+        rest = np.arange(first + 1, count)
+        for second in rest[joined(density, moments.means[first], moments.means[rest])]:
+            mode[mode == mode[second]] = mode[first]
     return np.unique(mode, return_inverse=True)[1]
 
 

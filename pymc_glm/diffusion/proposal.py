@@ -19,9 +19,18 @@ from pymc_glm.diffusion.langevin import LANGEVIN, LangevinKernel
 from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.targets import Layout
 
-__all__ = ["Candidates", "Proposal", "flattened", "make_kernel", "nested", "read_arrays"]
+__all__ = [
+    "KERNELS",
+    "Candidates",
+    "Proposal",
+    "flattened",
+    "make_kernel",
+    "nested",
+    "read_arrays",
+]
 
 FORMAT = 1
+KERNELS = (MixtureKernel.name, GatedKernel.name, *LANGEVIN)
 
 
 class Candidates(NamedTuple):
@@ -63,8 +72,7 @@ def make_kernel(name: str, **settings: Any) -> AbstractKernel:
         return GatedKernel(**settings)
     if name == MixtureKernel.name:
         return MixtureKernel()
-    names = ", ".join(map(repr, (MixtureKernel.name, GatedKernel.name, *LANGEVIN)))
-    raise ValueError(f"Got kernel={name!r}. Choose one of {names}.")
+    raise ValueError(f"Got kernel={name!r}. Choose one of {', '.join(map(repr, KERNELS))}.")
 
 
 class Proposal:
@@ -117,6 +125,15 @@ class Proposal:
         self._log_determinant = float(np.sum(np.log(np.diagonal(factor))))
         # The inverses of its factors are found once.
         self._frozen = {**parameters, "prior": mixture(NUMPY, parameters["prior"])}
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.layout.names)
+        known = ""
+        if "acceptance" in self.report:
+            modes, accepted = self.report["modes"], self.report["acceptance"]
+            known = f", {modes} modes, acceptance {accepted:.2f}"
+        size = self._frozen["prior"].size
+        return f"<Proposal {self.kernel.name!r} for {names}: {size} components{known}>"
 
     def draw(
         self,
@@ -213,9 +230,14 @@ class Proposal:
             If it is no such file, or of another format.
         """
         header, arrays = read_arrays(path)
-        if header.get("format") != FORMAT:
+        if "kernel" not in header or "format" not in header:
             raise ValueError(
-                f"{str(path)!r} is of format {header.get('format')}. This version reads format"
+                f"{str(path)!r} holds no proposal. Proposal.load reads what Proposal.save wrote;"
+                " checkpoints are read by fit_diffusion."
+            )
+        if header["format"] != FORMAT:
+            raise ValueError(
+                f"{str(path)!r} is of format {header['format']}. This version reads format"
                 f" {FORMAT}: fit the proposal again."
             )
         kernel = make_kernel(header["kernel"], **header["settings"])

@@ -15,6 +15,7 @@ import numpy as np
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
 from pymc_glm.diffusion.prior import LOG_2PI, MASKED, mixture
+from pymc_glm.diffusion.search import FIRST_STEP, STEPS, langevin_chains
 from pymc_glm.diffusion.targets import Density
 
 __all__ = [
@@ -27,9 +28,7 @@ __all__ = [
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
-STEPS = 300
 CHAINS = 200
-ACCEPTANCE = 0.574
 # Where the target exceeds the mixture by less, no component is worth adding: three nats.
 LEAST_EXCESS = 3.0
 # Components of less than this share of the heaviest one, a logarithm, are left out.
@@ -75,25 +74,8 @@ def langevin_candidates(
         Evaluations of the log density with its gradient.
     """
     x = center + scale * rng.standard_normal((CHAINS, center.size))
-    value, gradient = density.with_gradient(x)
-    # Each chain has a step of its own: far from the target short ones are accepted.
-    step = np.full(CHAINS, 0.1)
-    for _ in range(STEPS):
-        unit = step[:, None] * scale
-        noise = rng.standard_normal(x.shape)
-        y = x + unit * (0.5 * unit * gradient + noise)
-        y_value, y_gradient = density.with_gradient(y)
-        drift = 0.5 * unit * (gradient + y_gradient)
-        with np.errstate(over="ignore", invalid="ignore"):
-            log_ratio = y_value - value - np.sum(drift * (noise + 0.5 * drift), axis=1)
-        log_ratio = np.where(np.isfinite(log_ratio), log_ratio, -np.inf)
-        # A start of no density takes any that has one.
-        log_ratio = np.where(np.isfinite(value), log_ratio, np.where(y_value > -np.inf, 0.0, -1.0))
-        kept = np.log(rng.random(CHAINS)) < log_ratio
-        x, gradient = np.where(kept[:, None], y, x), np.where(kept[:, None], y_gradient, gradient)
-        value = np.where(kept, y_value, value)
-        step = step * np.exp(0.1 * (np.exp(np.minimum(log_ratio, 0.0)) - ACCEPTANCE))
-    return x[np.isfinite(value)], CHAINS * (STEPS + 1)
+    chains = langevin_chains(density, rng, x, np.full(CHAINS, FIRST_STEP), scale)
+    return chains.x[np.isfinite(chains.value)], CHAINS * (STEPS + 1)
 
 
 def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:

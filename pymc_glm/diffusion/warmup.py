@@ -20,7 +20,7 @@ from pymc_glm.diffusion.targets import Density
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.random.resampling import systematic
 
-__all__ = ["Warmup", "tempered_draws", "warm_up"]
+__all__ = ["Warmup", "pooled", "spread_of", "tempered_draws", "warm_up"]
 
 # Effective share of the population that a temperature leaves.
 KEPT = 0.7
@@ -44,17 +44,20 @@ class Warmup(NamedTuple):
     x : ndarray, shape (n, d)
         Draws, about of the target.
     start : ndarray of int, shape (n,)
-        From which of the n starts each descends.
+        From which start each descends.
     log_z : float
         Estimate of the log evidence; NaN where draws were given.
     gradients : int
         Evaluations of the log density with its gradient.
+    shares : tuple of float
+        Where populations were pooled, the share of each by its evidence.
     """
 
     x: np.ndarray
     start: np.ndarray
     log_z: float
     gradients: int
+    shares: tuple[float, ...] = (1.0,)
 
 
 def warm_up(
@@ -95,9 +98,12 @@ def warm_up(
     if len(np.unique(wide.start)) >= FEWEST_ANCESTORS * n:
         return wide
     try:
-        return _pooled(rng, wide, _near(density, rng, near, n, progress))
+        close = _near(density, rng, near, n, progress)
     except SamplingError:
         return wide
+    both = pooled(rng, [wide, close._replace(start=n + close.start)], n)
+    # Both are of all of the target.
+    return both._replace(log_z=both.log_z - np.log(2.0), shares=(1.0,))
 
 
 def tempered_draws(
@@ -183,17 +189,36 @@ def _near(
     return tempered_draws(density, rng, near, scale, n, NEAR_MOVES, progress)
 
 
-def _pooled(rng: np.random.Generator, first: Warmup, second: Warmup) -> Warmup:
-    """As many draws as the first has, of both."""
-    n = len(first.x)
-    share = np.exp(np.array([first.log_z, second.log_z]) - max(first.log_z, second.log_z))
-    weight = np.repeat(share / share.sum() / n, n)
-    picked = systematic(rng, weight, n)
+def pooled(rng: np.random.Generator, populations: list[Warmup], n: int) -> Warmup:
+    """Draws of several populations, with shares by their evidence.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        It is advanced.
+    populations : list of Warmup
+        Each of a part of the target, or of all of it.
+    n : int
+        How many draws.
+
+    Returns
+    -------
+    warmup : Warmup
+        With the sum of their evidences.
+    """
+    if len(populations) == 1:
+        return populations[0]
+    log_z = np.array([population.log_z for population in populations])
+    share = np.exp(log_z - log_z.max())
+    share = share / share.sum()
+    sizes = [len(population.x) for population in populations]
+    picked = systematic(rng, np.repeat(share / sizes, sizes), n)
     return Warmup(
-        np.concatenate([first.x, second.x])[picked],
-        np.concatenate([first.start, n + second.start])[picked],
-        float(np.logaddexp(first.log_z, second.log_z) - np.log(2.0)),
-        first.gradients + second.gradients,
+        np.concatenate([population.x for population in populations])[picked],
+        np.concatenate([population.start for population in populations])[picked],
+        float(np.logaddexp.reduce(log_z)),
+        sum(population.gradients for population in populations),
+        tuple(share.tolist()),
     )
 
 
@@ -231,7 +256,7 @@ def _move(
     """One Hamiltonian move of all points, in units of their spread, and the share accepted."""
     x, value, gradient = state
     center, scale, beta = path
-    size = step * np.exp(rng.uniform(-2.5, 0.7, size=(len(x), 1))) * _spread(x)
+    size = step * np.exp(rng.uniform(-2.5, 0.7, size=(len(x), 1))) * spread_of(x)
 
     def tempered(x: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> tuple:
         log_density = beta * value + (1.0 - beta) * _log_gaussian(x, center, scale)
@@ -259,7 +284,18 @@ def _move(
     )
 
 
-def _spread(x: np.ndarray) -> np.ndarray:
-    """A robust standard deviation of each coordinate."""
+def spread_of(x: np.ndarray) -> np.ndarray:
+    """A robust standard deviation of each coordinate.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Draws.
+
+    Returns
+    -------
+    spread : ndarray, shape (d,)
+        Positive, if only just.
+    """
     low, high = np.quantile(x, [0.16, 0.84], axis=0)
     return np.maximum(0.5 * (high - low), 1e-300)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import warnings
 
 from importlib import import_module
 
@@ -149,9 +151,50 @@ def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "list.npz", header=np.array("[1]"))
     for name in ("other", "list"):
         with pytest.raises(
-            ValueError, match=rf"{name}\.npz' is of format None\. This version reads"
+            ValueError, match=rf"{name}\.npz' holds no proposal\. Proposal\.load reads"
         ):
             Proposal.load(tmp_path / f"{name}.npz")
+
+
+def test_a_proposal_says_what_it_is(mixture):
+    accepted = mixture.report["acceptance"]
+    count = len(mixture.parameters["prior"]["logits"])
+    names = ", ".join(mixture.layout.names)
+    assert repr(mixture) == (
+        f"<Proposal 'mixture' for {names}: {count} components, 2 modes, acceptance {accepted:.2f}>"
+    )
+    bare = Proposal(
+        mixture.kernel, mixture.parameters, mixture.layout, mixture.center, mixture.factor
+    )
+    assert repr(bare) == f"<Proposal 'mixture' for {names}: {count} components>"
+
+
+def test_a_mode_that_tempering_loses_comes_with_a_warning():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 10.0, shape=8)
+        narrow = pm.logp(pm.Normal.dist(8.0, 0.4), x).sum()
+        wide = pm.logp(pm.Normal.dist(-8.0, 1.0), x).sum()
+        pm.Potential("two", pt.logaddexp(narrow, wide))
+    # Python may warn of forks in a process with threads as well, which is of no interest here.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        report = run(model, starts=1000, random_seed=62).report
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(told) == 1
+    assert re.match(r"Tempering had lost modes with \d+% of the posterior, which chains", told[0])
+    assert report["mode_shares"] == pytest.approx([0.5, 0.5], abs=0.1)
+    assert report["recovered"] == pytest.approx(0.5, abs=0.25)
+    assert min(report["starts_by_mode"]) >= 1 and report["acceptance"] > 0.7
+
+
+def test_vague_priors_do_not_hide_modes():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 1e4, shape=2)
+        modes = [pm.logp(pm.Normal.dist(side, 1.0), x).sum() for side in (-300.0, 300.0)]
+        pm.Potential("two", pt.logaddexp(*modes))
+    for seed in (1, 2, 3):
+        report = run(model, random_seed=seed, starts=400).report
+        assert report["mode_shares"] == pytest.approx([0.5, 0.5], abs=0.1)
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "npy", "half", "header"])
@@ -359,7 +402,7 @@ def with_nan():
 
 
 REFUSED = [
-    ({"kernel": "pis"}, ValueError, r"kernel='pis'\. Choose one of 'mixture', 'gated'"),
+    ({"kernel": "pis"}, ValueError, r"kernel='pis'\. Choose one of 'auto', 'mixture', 'gated'"),
     ({"loss": "kl"}, ValueError, r"loss='kl'\. Choose one of 'elbo'"),
     ({"refinement": "imr"}, ValueError, r"refinement='imr'\. Choose one of 'auto', 'none'"),
     ({"refinement": "tempered"}, ValueError, r"kernel='mixture' and refinement='tempered'"),
