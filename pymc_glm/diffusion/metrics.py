@@ -20,7 +20,9 @@ class Scores(NamedTuple):
     elbo, eubo : float
         Means of log w over forward paths and over backward paths: below and above log Z.
     log_z, log_z_error : float
-        Log of the mean of w over forward paths, and its standard error by the delta method.
+        Log of the mean of w over forward paths. The error is its standard error by the delta
+        method and the distance to the estimate by backward paths, in quadrature: tails that no
+        forward path has reached do not show in the former.
     log_z_backward : float
         Minus the log of the mean of 1/w over backward paths. It disagrees with the former where a
         mode of the draws is missing from the proposal.
@@ -87,16 +89,18 @@ def score(
     accepted = stationary_acceptance(forward, backward)
     log_z = _log_mean(forward)
     relative = np.exp(forward - log_z)
+    log_z_backward = -_log_mean(-backward)
+    standard_error = relative.std(ddof=1) / np.sqrt(n)
     return Scores(
         elbo=float(np.mean(np.maximum(forward, -1e6))),
         eubo=float(np.mean(backward)),
         log_z=log_z,
-        log_z_error=float(relative.std(ddof=1) / np.sqrt(n)),
-        log_z_backward=-_log_mean(-backward),
+        log_z_error=float(np.hypot(standard_error, log_z_backward - log_z)),
+        log_z_backward=log_z_backward,
         acceptance=float(accepted.mean()),
         acceptance_error=float(accepted.std(ddof=1) / np.sqrt(n)),
         effective_forward=float(1.0 / np.mean(relative**2)),
-        effective_backward=float(np.exp(-_log_mean(-backward) - _log_mean(backward))),
+        effective_backward=float(np.exp(log_z_backward - _log_mean(backward))),
         pareto_k=pareto_shape(forward),
     )
 
