@@ -32,6 +32,8 @@ __all__ = ["GMPDiffusion"]
 Local = Literal["auto", "nuts", "mala", "gibbs", "none"]
 LOCAL = get_args(Local)
 FORMS = ("metropolis", "resampling")
+# Proposed points among which a chain that is tuned begins.
+ARRIVALS = 32
 
 
 @dataclass_state
@@ -40,6 +42,7 @@ class GMPDiffusionState(StepMethodState):
 
     rejections: int
     longest: int
+    arrived: bool
     form: str = field(metadata={"frozen": True})
     paths: int = field(metadata={"frozen": True})
     candidates: int = field(metadata={"frozen": True})
@@ -96,11 +99,15 @@ class GMPDiffusion(BlockedStep):
 
     Notes
     -----
-    The sampler statistics are, per draw: ``accepted`` and ``acceptance_rate``; ``log_weight`` of
+    The sampler statistics are, per draw: ``jumped`` and ``jump_probability``; ``log_weight`` of
     the point before and ``log_weight_proposed`` of the best candidate; ``component``, where its
     path began; ``rejections``, the current run of them, and ``longest_rejection``, the longest one
-    of the chain; ``n_logp``, log densities evaluated; ``model_logp``. A run of hundreds of
-    rejections means that the proposal misses tails.
+    of the chain; ``n_logp``, log densities evaluated; ``model_logp``, unless the local step has it.
+    A run of hundreds of rejections means that the proposal misses tails.
+
+    A chain that is tuned begins at one of a few dozen proposed points, picked by weight, whatever
+    its initial point: from where neither the posterior nor the proposal has density it would
+    hardly get away.
 
     References
     ----------
@@ -126,8 +133,8 @@ class GMPDiffusion(BlockedStep):
     name = "gmp_diffusion"
     default_blocked = True
     stats_dtypes_shapes: ClassVar[dict[str, tuple[Any, Any]]] = {
-        "accepted": (np.float64, []),
-        "acceptance_rate": (np.float64, []),
+        "jumped": (np.float64, []),
+        "jump_probability": (np.float64, []),
         "log_weight": (np.float64, []),
         "log_weight_proposed": (np.float64, []),
         "component": (np.int64, []),
@@ -141,15 +148,17 @@ class GMPDiffusion(BlockedStep):
     def __new__(cls, *args: Any, local: Local = "auto", **kwargs: Any) -> Any:
         """The step, or with a local step both of them in turn."""
         step = object.__new__(cls)
-        step.stats_dtypes = [{stat: dtype for stat, (dtype, _) in cls.stats_dtypes_shapes.items()}]
+        _declare(step, cls.stats_dtypes_shapes)
         if local == "none":
             return step
         cls.__init__(step, *args, local=local, **kwargs)
         model = modelcontext(kwargs.get("model"))
         other = _local_step(local, model, kwargs.get("compile_kwargs"))
         # A sweep knows no log density. After it the jump's is that of the draw.
-        swept = isinstance(other, GaussianLatentGibbs)
-        return CompoundStep([other, step] if swept else [step, other])
+        if isinstance(other, GaussianLatentGibbs):
+            return CompoundStep([other, step])
+        _declare(step, {k: v for k, v in step.stats_dtypes_shapes.items() if k != "model_logp"})
+        return CompoundStep([step, other])
 
     def __init__(
         self,
@@ -172,7 +181,8 @@ class GMPDiffusion(BlockedStep):
         _check_vars(vars, blocked, model)
         if proposal is not None and fit:
             raise ValueError(
-                f"Got proposal and {next(iter(fit))!r}. Arguments of fit_diffusion have no effect"
+                f"Got proposal and {next(iter(fit))}={next(iter(fit.values()))!r}, which is no"
+                " argument of the step. Arguments of fit_diffusion have no effect"
                 " on a proposal that is fitted already."
             )
         density = CompiledDensity(model, compile_kwargs)
@@ -186,8 +196,8 @@ class GMPDiffusion(BlockedStep):
             )
         if proposal.layout != density.layout:
             raise ValueError(
-                f"The proposal is for {proposal.layout}, and the model has {density.layout}. Fit it"
-                " for this model."
+                f"The proposal is for {_words(proposal)}, and the model has {_words(density)}. Fit"
+                " it for this model."
             )
         self.vars = list(model.value_vars)
         self.blocked = blocked
@@ -198,12 +208,14 @@ class GMPDiffusion(BlockedStep):
         self.density = density.compile(gradient=proposal.kernel.needs_score)
         self.rejections = 0
         self.longest = 0
+        self.arrived = True
 
     def setup_chain(self, rng: RandomGenerator, tune: int, draws: int) -> None:
         """Take the chain's generator and forget another chain's rejections."""
         super().setup_chain(rng, tune, draws)
         self.rejections = 0
         self.longest = 0
+        self.arrived = tune == 0
 
     def step(self, point: PointType) -> tuple[PointType, StatsType]:
         """Move all variables once.
@@ -219,6 +231,7 @@ class GMPDiffusion(BlockedStep):
         stats : list of dict
         """
         x = self.proposal.layout.flat(point)[None]
+        x, self.arrived = (x if self.arrived else self._arrival(x)), True
         value = self.density.log_density(x)
         if not np.isfinite(value[0]):
             raise SamplingError(
@@ -234,14 +247,14 @@ class GMPDiffusion(BlockedStep):
             self.rng,
             Chains(x, value),
             self.paths,
-            self._gradient if self.proposal.kernel.needs_score else None,
+            self._score,
         )
         accepted = bool(moved.accepted[0])
         self.rejections = 0 if accepted else self.rejections + 1
         self.longest = max(self.longest, self.rejections)
         stats = {
-            "accepted": float(accepted),
-            "acceptance_rate": float(moved.acceptance[0]),
+            "jumped": float(accepted),
+            "jump_probability": float(moved.acceptance[0]),
             "log_weight": float(moved.log_weight[0]),
             "log_weight_proposed": float(moved.log_weight_proposed[0]),
             "component": int(moved.component[0]),
@@ -250,8 +263,8 @@ class GMPDiffusion(BlockedStep):
             "n_logp": 2 if self.form == "metropolis" else self.candidates,
             "model_logp": float(moved.chains.value[0]),
         }
-        new = self.proposal.layout.point(moved.chains.x[0]) if accepted else {}
-        return {**point, **new}, [stats]
+        stats = {name: stats[name] for name in self.stats_dtypes_shapes}
+        return {**point, **self.proposal.layout.point(moved.chains.x[0])}, [stats]
 
     @staticmethod
     def competence(var: TensorVariable, has_grad: bool) -> Competence:
@@ -260,17 +273,17 @@ class GMPDiffusion(BlockedStep):
 
     @staticmethod
     def _progressbar_config(n_chains: int = 1) -> tuple[list[ProgressColumn], dict[str, list]]:
-        rate, stay = "{task.fields[acceptance_rate]:0.2f}", "{task.fields[longest_rejection]}"
+        rate, stay = "{task.fields[jump_probability]:0.2f}", "{task.fields[longest_rejection]}"
         columns: list[ProgressColumn] = [
             TextColumn(rate, table_column=Column("Jumps", ratio=1)),
             TextColumn(stay, table_column=Column("Longest stay", ratio=1)),
         ]
-        return columns, {"acceptance_rate": [0.0] * n_chains, "longest_rejection": [0] * n_chains}
+        return columns, {"jump_probability": [0.0] * n_chains, "longest_rejection": [0] * n_chains}
 
     @staticmethod
     def _make_progressbar_update_functions() -> tuple[Callable[[dict], dict]]:
         def update_stats(stats: dict) -> dict:
-            return {key: stats[key] for key in ("acceptance_rate", "longest_rejection")}
+            return {key: stats[key] for key in ("jump_probability", "longest_rejection")}
 
         return (update_stats,)
 
@@ -278,8 +291,32 @@ class GMPDiffusion(BlockedStep):
         """Pickle without the model, whose constructor arguments PyMC would ship."""
         return _restore, (type(self), dict(self.__dict__))
 
+    def _arrival(self, x: np.ndarray) -> np.ndarray:
+        """One of some proposed points by importance, or the given one where none has density."""
+        drawn = self.proposal.draw(self.rng, ARRIVALS, self.paths, self._score)
+        log_weight = self.density.log_density(drawn.x) - drawn.log_proposal
+        if not np.isfinite(log_weight.max()):
+            return x
+        weight = np.exp(log_weight - log_weight.max())
+        return drawn.x[[self.rng.choice(ARRIVALS, p=weight / weight.sum())]]
+
+    @property
+    def _score(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        return self._gradient if self.proposal.kernel.needs_score else None
+
     def _gradient(self, x: np.ndarray) -> np.ndarray:
         return self.density.with_gradient(x)[1]
+
+
+def _declare(step: GMPDiffusion, stats: dict[str, tuple[Any, Any]]) -> None:
+    """Tell PyMC which statistics a step returns."""
+    step.stats_dtypes_shapes = stats  # type: ignore[misc]
+    step.stats_dtypes = [{stat: dtype for stat, (dtype, _) in stats.items()}]
+
+
+def _words(owner: Proposal | CompiledDensity) -> str:
+    pairs = zip(owner.layout.names, owner.layout.shapes, strict=True)
+    return ", ".join(f"{name} of shape {shape}" for name, shape in pairs)
 
 
 def _check(local: str, form: str, paths: int, candidates: int) -> None:

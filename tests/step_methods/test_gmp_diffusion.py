@@ -91,7 +91,7 @@ def test_modes_have_their_shares(model, name, options):
     start = model.initial_point()
     chains = [run_chain(step, start, [72, chain], 800) for chain in range(2)]
     assert share_error([points for points, _ in chains]) < stats.norm.isf(1e-4 / 2)
-    accepted = np.mean([statistics["accepted"].mean() for _, statistics in chains])
+    accepted = np.mean([statistics["jumped"].mean() for _, statistics in chains])
     assert accepted > 0.3
 
 
@@ -112,15 +112,15 @@ def test_statistics_say_what_happened(model):
     assert set(statistics) == set(GMPDiffusion.stats_dtypes_shapes)
     before = [model.initial_point(), *points[:-1]]
     moved = [not np.array_equal(a["x"], b["x"]) for a, b in zip(before, points, strict=True)]
-    np.testing.assert_array_equal(statistics["accepted"], moved)
-    runs = np.where(statistics["accepted"] == 1, 0, statistics["rejections"])
+    np.testing.assert_array_equal(statistics["jumped"], moved)
+    runs = np.where(statistics["jumped"] == 1, 0, statistics["rejections"])
     np.testing.assert_array_equal(statistics["rejections"], runs)
     np.testing.assert_array_equal(np.diff(statistics["rejections"])[~np.array(moved[1:])], 1)
     longest = np.maximum.accumulate(statistics["rejections"])
     np.testing.assert_array_equal(statistics["longest_rejection"], longest)
     np.testing.assert_allclose(statistics["model_logp"], [density(point) for point in points])
     ratio = statistics["log_weight_proposed"] - statistics["log_weight"]
-    np.testing.assert_allclose(statistics["acceptance_rate"], np.exp(np.minimum(ratio, 0.0)))
+    np.testing.assert_allclose(statistics["jump_probability"], np.exp(np.minimum(ratio, 0.0)))
     assert set(statistics["component"]) == {0, 1} and set(statistics["n_logp"]) == {2}
 
 
@@ -246,6 +246,39 @@ def test_state_round_trip(model):
         make_step(model, form="resampling").sampling_state = state
 
 
+@pytest.mark.parametrize("local", ["nuts", "mala"])
+def test_log_densities_of_draws_and_statistics_have_one_column(model, local):
+    tree = sample(model, step=make_step(model, local=local), cores=1)
+    statistics = tree["sample_stats"]
+    assert {name: values.ndim for name, values in statistics.data_vars.items()} == {
+        name: 2 for name in statistics.data_vars
+    }
+    density = model.compile_logp(**FAST)
+    posterior = tree["posterior"]
+    expected = [
+        [density({"x": x, "s_log__": np.log(s)}) for x, s in zip(*chain, strict=True)]
+        for chain in zip(posterior["x"].values, posterior["s"].values, strict=True)
+    ]
+    np.testing.assert_allclose(statistics["lp"], expected)
+
+
+@pytest.mark.parametrize("tune, away", [(1, True), (0, False)], ids=["tuned", "not tuned"])
+def test_a_tuned_chain_begins_where_the_proposal_is(model, tune, away):
+    # Between modes, where the proposal has even less density than the posterior.
+    point = {"s_log__": np.array(-0.6), "x": np.array([0.0, 0.0])}
+    step = make_step(model)
+    step.proposal.parameters["prior"]["means"] *= 1.5
+    step = make_step(model, proposal=step.proposal)
+    found = []
+    for seed in range(40):
+        step.setup_chain(np.random.default_rng([82, seed]), tune, 10)
+        moved, [stat] = step.step(point)
+        found.append(moved["x"][0])
+        assert np.isfinite(stat["log_weight"])
+    sides = np.sign(np.array(found))[np.abs(found) > 1.0]
+    assert (len(sides) > 35 and {*sides} == {-1.0, 1.0}) is away
+
+
 def test_a_chain_does_not_know_of_the_one_before(model):
     step = make_step(model)
     run_chain(step, model.initial_point(), seed=78, draws=30)
@@ -289,7 +322,10 @@ REFUSED = [
     ({"form": "isir"}, r"form='isir'\. Choose one of 'metropolis', 'resampling'"),
     ({"paths": 0}, r"paths=0 and candidates=8\. A point needs one path at least"),
     ({"candidates": 1}, r"paths=4 and candidates=1\. .*resampling two candidates"),
-    ({"starts": 5}, r"Got proposal and 'starts'\. Arguments of fit_diffusion have no effect"),
+    (
+        {"starts": 5},
+        r"Got proposal and starts=5, which is no argument of the step\. Arguments of fit",
+    ),
     ({"proposal": proposal_of(layout=Layout(("x",), ((2,),)))}, r"proposal is for .* Fit it"),
 ]
 
