@@ -254,10 +254,15 @@ def _mala(*, progressbar: bool, model: Model, **budget: Any) -> DataTree:
 
 
 def _gmp_diffusion(*, progressbar: bool, model: Model, random_seed: int, **budget: Any) -> DataTree:
+    from pymc_glm.diffusion import fit_diffusion
     from pymc_glm.step_methods import GMPDiffusion
 
-    step = GMPDiffusion(model=model, rng=random_seed, progressbar=progressbar)
-    return _pymc_sample(progressbar, model=model, step=step, random_seed=random_seed, **budget)
+    proposal = fit_diffusion(model, random_seed=random_seed, progressbar=progressbar)
+    step = GMPDiffusion(model=model, proposal=proposal)
+    tree = _pymc_sample(progressbar, model=model, step=step, random_seed=random_seed, **budget)
+    known = {f"proposal_{name}": proposal.report[name] for name in PROPOSAL_FIGURES}
+    tree["posterior"].attrs |= known
+    return tree
 
 
 def _pymc_sample(progressbar: bool, **options: Any) -> DataTree:
@@ -269,6 +274,8 @@ def _pymc_sample(progressbar: bool, **options: Any) -> DataTree:
     )
 
 
+# Of the report of a learned proposal, what goes along with the draws.
+PROPOSAL_FIGURES = ("kernel", "modes", "mode_shares", "acceptance", "log_z", "log_z_error")
 SAMPLERS: dict[str, Callable[..., DataTree]] = {
     "gibbs": _gibbs,
     "nuts": _nuts,

@@ -17,6 +17,7 @@ from scipy.integrate import trapezoid
 
 import pymc_glm
 
+from pymc_glm.compare.runners import SAMPLERS
 from pymc_glm.diffusion import Layout, Proposal, from_moments, make_kernel
 from pymc_glm.diffusion.targets import CompiledDensity
 from pymc_glm.exceptions import RecognitionError
@@ -303,6 +304,20 @@ def test_a_fit_may_have_a_seed_of_its_own(model, monkeypatch, given):
     monkeypatch.setattr("pymc_glm.step_methods.gmp_diffusion.fit_diffusion", fit)
     step = make_step(model, proposal=None, starts=50, **given)
     assert seen == {"starts": 50, "random_seed": step.rng, **given}
+
+
+def test_a_comparison_keeps_what_is_known_of_the_proposal(model, monkeypatch):
+    known = {"kernel": "mixture", "modes": 2, "mode_shares": [0.3, 0.7], "acceptance": 0.8}
+    proposal = proposal_of()
+    proposal.report = known | {"log_z": -3.0, "log_z_error": 0.1, "cpu_s": 1.0}
+    monkeypatch.setattr("pymc_glm.diffusion.fit_diffusion", lambda *args, **options: proposal)
+    budget = {"draws": 5, "tune": 5, "chains": 1, "cores": 1}
+    tree = SAMPLERS["gmp_diffusion"](
+        model=model, random_seed=1, progressbar=False, compile_kwargs=FAST, **budget
+    )
+    attributes = tree["posterior"].attrs
+    assert {name: attributes[f"proposal_{name}"] for name in known} == known
+    assert attributes["proposal_log_z"] == -3.0 and "proposal_cpu_s" not in attributes
 
 
 @pytest.mark.slow
