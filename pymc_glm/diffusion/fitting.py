@@ -146,6 +146,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
     state = None if progress is None else progress.state
     if progress is None:
         _save(job, Progress(warmup, None))
+    channel.send({"stage": "mixture", "done": 0, "total": 1})
     chart = _Chart(job, density, warmup, rng)
     plain, target = chart.plain, chart.white.outside(chart.y)
     scores = {"mixture": score(plain, density, target, rng)}
@@ -162,6 +163,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
     slots = len(gaussians.weights) if candidates is None else job.components
     alone = job.schedule.iterations // 2 if slots == 1 else 0
     schedule = job.schedule._replace(alone=alone - alone % CHUNK)
+    channel.send({"stage": "compiling", "done": 0, "total": 1})
     trainer = Trainer(kernel, chart.whitened(log_density), schedule, int(rng.integers(2**31)))
     if state is None:
         untrained = kernel.new_parameters(

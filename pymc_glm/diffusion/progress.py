@@ -12,12 +12,21 @@ from rich.table import Column
 
 __all__ = ["FitProgress"]
 
-COLUMNS = {"stage": "Stage", "elbo": "ELBO", "eubo": "EUBO", "bound": "Acceptance >"}
-TOTAL = 1000
+COLUMNS = {"stage": "Stage", "elbo": "ELBO", "eubo": "EUBO", "bound": "Jumps >"}
+TOTAL = 100
+# Where each stage begins and ends, in shares of the bar.
+STAGES = {
+    "warm-up": (0.0, 0.08),
+    "search": (0.08, 0.1),
+    "mixture": (0.1, 0.12),
+    "compiling": (0.12, 0.13),
+    "training": (0.13, 1.0),
+    "done": (1.0, 1.0),
+}
 
 
 class FitProgress(ProgressBarManager):
-    """One bar, whose first tenth is the warm-up.
+    """One bar for all stages.
 
     Parameters
     ----------
@@ -25,7 +34,7 @@ class FitProgress(ProgressBarManager):
         As in `pymc.sample`.
     """
 
-    step_name = "Done"
+    step_name = "Percent"
 
     def __init__(self, progressbar: bool | ProgressBarOptions = True) -> None:
         super().__init__(n_bars=1, progressbar=progressbar)
@@ -57,10 +66,8 @@ class FitProgress(ProgressBarManager):
         """
         if not self._show_progress:
             return
-        # Of the bar, warm-up takes the first tenth.
-        share = progress["done"] / progress["total"]
-        share = 0.1 * share if progress["stage"] == "warm-up" else 0.1 + 0.9 * share
-        done = int(TOTAL * share)
+        begin, end = STAGES[progress["stage"]]
+        done = int(TOTAL * (begin + (end - begin) * progress["done"] / progress["total"]))
         self._backend.update(
             task_id=0,
             advance=max(done - self._done, 0),
