@@ -10,13 +10,14 @@ import multiprocessing
 import pickle
 import signal
 import sys
+import traceback
 
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pymc_glm.exceptions import SamplingError
+from pymc_glm.exceptions import GaussianLatentMachineError, SamplingError
 
 __all__ = ["Channel", "run_apart"]
 
@@ -154,7 +155,11 @@ def _serve(
     channel = Channel(lambda value: ours.send(("progress", value)), ours.poll)
     try:
         message = ("done", function(job, channel))
-    except (Exception, KeyboardInterrupt) as error:
+    except (KeyboardInterrupt, GaussianLatentMachineError) as error:
+        message = ("failed", _sendable(error))
+    except Exception as error:
+        # The traceback stays behind, and this error says nothing of its own accord.
+        error.add_note(f"In the process that trains:\n{traceback.format_exc()}")
         message = ("failed", _sendable(error))
     with suppress(BrokenPipeError):
         ours.send(message)

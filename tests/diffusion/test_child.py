@@ -58,8 +58,13 @@ def test_results_and_progress_arrive(without_jax):
 
 
 def test_errors_arrive(without_jax):
-    with pytest.raises(ValueError, match="no such thing"):
+    with pytest.raises(ValueError, match="no such thing") as caught:
         run_apart(fails, ValueError("no such thing"), print)
+    [note] = caught.value.__notes__
+    assert note.startswith("In the process that trains:\nTraceback") and "in fails" in note
+    with pytest.raises(SamplingError, match="in words") as caught:
+        run_apart(fails, SamplingError("in words"), print)
+    assert not hasattr(caught.value, "__notes__")
     # An interrupt that the function obeys.
     with pytest.raises(KeyboardInterrupt):
         run_apart(fails, KeyboardInterrupt(), print)
