@@ -45,7 +45,7 @@ class FitProgress(ProgressBarManager):
                 TextColumn(f"{{task.fields[{name}]}}", table_column=Column(title, ratio=1))
                 for name, title in COLUMNS.items()
             ],
-            progress_stats={"done": [0], "marker_pos": [0], **{name: ["-"] for name in COLUMNS}},
+            progress_stats={"percent": [0], "marker_pos": [0], **{name: ["-"] for name in COLUMNS}},
         )
 
     def finish(self) -> None:
@@ -72,7 +72,7 @@ class FitProgress(ProgressBarManager):
             task_id=0,
             advance=max(done - self._done, 0),
             failing=False,
-            stats={"done": done, **_figures(progress)},
+            stats={"percent": done, **_figures(progress)},
             is_last=done == TOTAL,
             total=TOTAL,
         )

@@ -31,7 +31,7 @@ class StepProgress(ProgressBarManager):
         self._taken = 0
         self._shown = 0
         self._backend = self._create_backend(
-            total=steps, progress_columns=[], progress_stats={"done": [0], "marker_pos": [0]}
+            total=steps, progress_columns=[], progress_stats={"step": [0], "marker_pos": [0]}
         )
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class StepProgress(ProgressBarManager):
             task_id=0,
             advance=self._taken - self._shown,
             failing=False,
-            stats={"done": self._taken},
+            stats={"step": self._taken},
             is_last=self._taken == self._steps,
             total=self._steps,
         )
