@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
 
 import numpy as np
 
 from xarray import DataTree
 
+from pymc_glm.inverse.mixture import Mixture
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.results import to_datatree
 
 __all__ = ["MixturePosterior", "exact_posterior"]
 
 
-class MixturePosterior(NamedTuple):
-    """The exact posterior of a code.
+@final
+@dataclass(frozen=True)
+class MixturePosterior:
+    """The exact posterior of a code; it serves as the reference of `pymc_glm.compare`.
 
     Attributes
     ----------
@@ -34,24 +40,33 @@ class MixturePosterior(NamedTuple):
     covariances: np.ndarray
     log_evidence: float
 
+    @cached_property
+    def mixture(self) -> Mixture:
+        """The same by its eigenvectors."""
+        return Mixture.of(self.weights, self.means, self.covariances)
+
     @property
     def mean(self) -> np.ndarray:
         """Of the code, shape (k,)."""
-        return self.weights @ self.means
+        return self.mixture.mean
 
     @property
     def covariance(self) -> np.ndarray:
         """Of the code, shape (k, k)."""
-        centred = self.means - self.mean
-        within = np.einsum("k,kij->ij", self.weights, self.covariances)
-        return within + (centred * self.weights[:, None]).T @ centred
+        return self.mixture.covariance
 
-    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Independent draws of the code, shape (n, k)."""
-        component = rng.choice(len(self.weights), size=n, p=self.weights)
-        factors = np.linalg.cholesky(self.covariances)[component]
-        noise = rng.standard_normal((n, self.means.shape[1]))
-        return self.means[component] + np.einsum("nij,nj->ni", factors, noise)
+    @property
+    def mode_masses(self) -> np.ndarray:
+        """The weights, for a comparison."""
+        return self.weights
+
+    def mode_shares(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Probabilities of the components given draws of the code ``"z"``, shape (n, K)."""
+        return np.exp(self.mixture.log_shares(values["z"]))
+
+    def draws(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Independent draws of the code, shape (n, k), by its name ``"z"``."""
+        return {"z": self.mixture.draw(rng, n)}
 
     def sample(
         self,
@@ -76,7 +91,7 @@ class MixturePosterior(NamedTuple):
         tree : DataTree
         """
         rng = np.random.default_rng(random_seed)
-        z = self.draw(rng, chains * draws)
+        z = self.mixture.draw(rng, chains * draws)
         attributes = {"sampler": "exact", "exact": True, "log_evidence": self.log_evidence}
         return to_datatree(problem, z, chains, rng, attributes)
 

@@ -56,11 +56,11 @@ def latent_scores(
     """
     covariance = posterior.covariance
     total = float(np.trace(covariance))
-    reference = posterior.draw(rng, max(len(z), 4000))
-    exact = posterior.draw(rng, len(z))
+    reference = posterior.mixture.draw(rng, max(len(z), 4000))
+    exact = posterior.mixture.draw(rng, len(z))
     gap = (z.mean(axis=0) - posterior.mean) / np.sqrt(np.diagonal(covariance))
     unit = float(np.sqrt(total / z.shape[1]))
-    shares = np.exp(posterior_log_shares(posterior, z)).mean(axis=0)
+    shares = np.exp(posterior.mixture.log_shares(z)).mean(axis=0)
     return LatentScores(
         mean_error=float(np.sqrt(np.mean(gap**2))),
         variance_share=float(np.trace(np.atleast_2d(np.cov(z.T))) / total),
@@ -68,17 +68,6 @@ def latent_scores(
         floor=sliced_wasserstein(exact, reference, rng) / unit,
         mode_mass_error=float(0.5 * np.abs(shares - posterior.weights).sum()),
     )
-
-
-def posterior_log_shares(posterior: MixturePosterior, z: np.ndarray) -> np.ndarray:
-    """Log probability of each component of the posterior at codes, shape (n, K)."""
-    factors = np.linalg.cholesky(posterior.covariances)
-    inverses = np.linalg.inv(factors)
-    half = np.matmul(z - posterior.means[:, None], np.swapaxes(inverses, 1, 2))
-    log_volume = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    with np.errstate(divide="ignore"):
-        joint = np.log(posterior.weights) - log_volume - 0.5 * np.sum(half**2, axis=2).T
-    return joint - np.logaddexp.reduce(joint, axis=1)[:, None]
 
 
 def sliced_wasserstein(

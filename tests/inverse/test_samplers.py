@@ -32,12 +32,13 @@ def test_exact_posterior_is_bayes_rule(full_prior, rng, name):
     z = full_prior.draw(rng, 5)
     parts = [
         np.log(w) + stats.multivariate_normal(m, c).logpdf(z)
-        for w, m, c in zip(*posterior[:3], strict=True)
+        for w, m, c in zip(posterior.weights, posterior.means, posterior.covariances, strict=True)
         if w > 0
     ]
     joint = full_prior.log_density(z) + problem.log_likelihood(z)
     expected = joint - posterior.log_evidence
     np.testing.assert_allclose(np.logaddexp.reduce(parts, axis=0), expected, rtol=1e-8)
+    np.testing.assert_allclose(posterior.mixture.log_density(z), expected, rtol=1e-8)
 
 
 def test_model_has_the_same_density(full_prior, rng):
