@@ -32,11 +32,13 @@ EDGES = {
     "sampling": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "diagnostics", "operators"},
     "diffusion": FOUNDATION | {"operators", "machine", "recognize", "sweep", "sampling", "random"},
-    # Of images under a prior on their codes, each sampler against the exact posterior.
-    "inverse": FOUNDATION | {"operators", "random"},
+    # Of images under a prior on their codes, each sampler against the exact posterior. Tempering
+    # and the process that trains with JAX are those of learned proposals.
+    "inverse": FOUNDATION | {"operators", "random", "diffusion"},
     "step_methods": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
-    "compare": FOUNDATION | {"recognize", "sampling", "step_methods", "diagnostics", "operators"},
+    "compare": FOUNDATION
+    | {"recognize", "sampling", "step_methods", "diagnostics", "operators", "diffusion"},
     "testing": FOUNDATION | {"families", "operators"},
     "demo": FOUNDATION | {"declare", "recognize", "compare", "operators"},
     "cli": {"version", "demo"},
@@ -59,8 +61,8 @@ HOMES = {
     "matplotlib": {"compare"},
     "nutpie": {"compare"},
     # A sampler to compare with, and training in a process of its own. Sampling runs on numba.
-    "jax": {"compare", "diffusion", "operators"},
-    "optax": {"diffusion"},
+    "jax": {"compare", "diffusion", "inverse", "operators"},
+    "optax": {"diffusion", "inverse"},
     "blackjax": {"compare"},
     "torch": set(),
 }

@@ -186,6 +186,25 @@ class LatentMixturePrior:
         """Log density of clean codes, shape (n,)."""
         return np.logaddexp.reduce(self.log_components(z), axis=1)
 
+    def score(self, z: np.ndarray) -> np.ndarray:
+        """Gradient of the log density of clean codes, shape (n, k)."""
+        shares = self.log_components(z)
+        shares = np.exp(shares - np.logaddexp.reduce(shares, axis=1)[:, None])
+        rotated = (z @ self._axes).reshape(len(z), *self.means.shape) - self._rotated_means
+        return -self._turned(shares[..., None] * rotated / self.variances)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of codes, shape (k,)."""
+        return self.weights @ self.means
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Of codes, shape (k, k)."""
+        centred = self.means - self.mean
+        within = np.einsum("k,kij->ij", self.weights, self.covariances)
+        return within + (centred * self.weights[:, None]).T @ centred
+
     def denoise(self, z: np.ndarray, alpha: float) -> Denoised:
         r"""Everything about the clean code behind noisy ones.
 

@@ -120,12 +120,13 @@ class InverseProblem:
         return self.prior.decoder.decode_pullback(z, v @ self.matrix)
 
     @cached_property
-    def _factor(self) -> tuple:
+    def noise_factor(self) -> tuple:
+        """Of the covariance of the data given the code, as SciPy's `cho_factor` returns it."""
         return cho_factor(self.noise_covariance, lower=True)
 
     def log_likelihood(self, z: np.ndarray) -> np.ndarray:
         """Log density of the data given codes, shape (n,)."""
-        return log_normal(self.data - self.predict(z), self._factor)
+        return log_normal(self.data - self.predict(z), self.noise_factor)
 
     def images(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Images given codes and data, with what the decoder leaves out, shape (n, d)."""
@@ -137,7 +138,7 @@ class InverseProblem:
         extra = np.sqrt(residual) * rng.standard_normal(x.shape)
         noise = self.noise * rng.standard_normal((len(z), len(self.data)))
         gap = self.data - (x + extra) @ self.matrix.T - noise
-        return x + extra + residual * cho_solve(self._factor, gap.T).T @ self.matrix
+        return x + extra + residual * cho_solve(self.noise_factor, gap.T).T @ self.matrix
 
 
 def log_normal(gap: np.ndarray, factor: tuple) -> np.ndarray:
