@@ -206,12 +206,12 @@ class _Guide:
         return np.linalg.norm(gap, axis=1), gap - back
 
     def _gluing(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        decoder, a = self.problem.prior.decoder, self.problem.matrix
+        problem, decoder = self.problem, self.problem.prior.decoder
         x = decoder.decode(z)
-        glued = x + (self.problem.data - x @ a.T) @ a
+        glued = x + problem.measured_pullback(problem.data - problem.measured(x))
         gap = z - decoder.encode(glued)
         v = decoder.encode_pullback(glued, gap)
-        back = decoder.decode_pullback(z, v - v @ a.T @ a)
+        back = decoder.decode_pullback(z, v - problem.measured_pullback(problem.measured(v)))
         return np.linalg.norm(gap, axis=1), gap - back
 
 

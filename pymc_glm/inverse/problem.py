@@ -8,13 +8,17 @@ from typing import final
 import numpy as np
 
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
 
 from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.decoders import PrincipalComponents
 from pymc_glm.inverse.prior import LOG_2PI, LatentMixturePrior
 from pymc_glm.operators import AbstractOperator
 
-__all__ = ["InverseProblem"]
+__all__ = ["InverseProblem", "ZeroMean"]
+
+# Matrices with fewer nonzero entries than this share are multiplied as sparse ones.
+SPARSE = 0.1
 
 
 @final
@@ -113,20 +117,33 @@ class InverseProblem:
 
     def predict(self, z: np.ndarray) -> np.ndarray:
         """A D(z), shape (n, m)."""
-        return self.prior.decoder.decode(z) @ self.matrix.T
+        return self.measured(self.prior.decoder.decode(z))
 
     def predict_pullback(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """The transposed Jacobian of A D at z times v, shape (n, k)."""
-        return self.prior.decoder.decode_pullback(z, v @ self.matrix)
+        return self.prior.decoder.decode_pullback(z, self.measured_pullback(v))
+
+    def measured(self, x: np.ndarray) -> np.ndarray:
+        """A x of images, shape (n, m)."""
+        return x @ self._product_matrix.T
+
+    def measured_pullback(self, v: np.ndarray) -> np.ndarray:
+        """A' v, shape (n, d)."""
+        return v @ self._product_matrix
 
     @cached_property
-    def noise_factor(self) -> tuple:
-        """Of the covariance of the data given the code, as SciPy's `cho_factor` returns it."""
-        return cho_factor(self.noise_covariance, lower=True)
+    def _product_matrix(self) -> np.ndarray | csr_array:
+        filled = np.count_nonzero(self.matrix) / self.matrix.size
+        return csr_array(self.matrix) if filled < SPARSE else self.matrix
+
+    @cached_property
+    def noise_law(self) -> ZeroMean:
+        """Of the data around what the code predicts."""
+        return ZeroMean(self.noise_covariance)
 
     def log_likelihood(self, z: np.ndarray) -> np.ndarray:
         """Log density of the data given codes, shape (n,)."""
-        return log_normal(self.data - self.predict(z), self.noise_factor)
+        return self.noise_law.weighed(self.data - self.predict(z))[0]
 
     def images(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Images given codes and data, with what the decoder leaves out, shape (n, d)."""
@@ -137,12 +154,35 @@ class InverseProblem:
         # A draw of residual and noise before the data, corrected by what the data say.
         extra = np.sqrt(residual) * rng.standard_normal(x.shape)
         noise = self.noise * rng.standard_normal((len(z), len(self.data)))
-        gap = self.data - (x + extra) @ self.matrix.T - noise
-        return x + extra + residual * cho_solve(self.noise_factor, gap.T).T @ self.matrix
+        gap = self.data - self.measured(x + extra) - noise
+        _, solved = self.noise_law.weighed(gap)
+        return x + extra + residual * self.measured_pullback(solved)
 
 
-def log_normal(gap: np.ndarray, factor: tuple) -> np.ndarray:
-    """Log density of zero-mean Gaussian vectors, shape (n,), by the covariance's factor."""
-    solved = cho_solve(factor, gap.T).T
-    log_volume = 2.0 * np.log(np.diagonal(factor[0])).sum() + gap.shape[1] * LOG_2PI
-    return -0.5 * (np.sum(gap * solved, axis=1) + log_volume)
+@final
+class ZeroMean:
+    """A Gaussian law of mean zero; diagonal covariances, such as those of masks, cost no solves.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (m, m)
+        Positive definite.
+    """
+
+    def __init__(self, covariance: np.ndarray) -> None:
+        variance = np.diagonal(covariance)
+        self._variance = variance
+        self._factor = None
+        log_volume = np.log(variance).sum()
+        if np.count_nonzero(covariance) > len(variance):
+            self._factor = cho_factor(covariance, lower=True)
+            log_volume = 2.0 * np.log(np.diagonal(self._factor[0])).sum()
+        self._log_volume = log_volume + len(variance) * LOG_2PI
+
+    def weighed(self, gap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log density of vectors, shape (n,), and the precision times them, shape (n, m)."""
+        if self._factor is None:
+            solved = gap / self._variance
+        else:
+            solved = cho_solve(self._factor, gap.T).T
+        return -0.5 * (np.einsum("nm,nm->n", gap, solved) + self._log_volume), solved

@@ -22,12 +22,11 @@ import numpy as np
 import xarray as xr
 
 from pymc.progress_bar import ProgressBarOptions
-from scipy.linalg import cho_factor, cho_solve
 from xarray import DataTree
 
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.prior import Denoised
-from pymc_glm.inverse.problem import InverseProblem, log_normal
+from pymc_glm.inverse.problem import InverseProblem, ZeroMean
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
 from pymc_glm.inverse.schedule import signal_shares
@@ -195,17 +194,18 @@ class _Twist:
             # The last move has been made: no score is needed.
             return _Twisted(prior.log_density(z) + problem.log_likelihood(z), np.zeros_like(z))
         covariance = problem.noise_covariance + (1.0 - share) * self.spread
-        factor = cho_factor(covariance, lower=True)
-        parts = [self._part(z[i : i + BLOCK], share, factor) for i in range(0, len(z), BLOCK)]
+        law = ZeroMean(covariance)
+        parts = [self._part(z[i : i + BLOCK], share, law) for i in range(0, len(z), BLOCK)]
         return _Twisted(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _part(self, z: np.ndarray, share: float, factor: tuple) -> _Twisted:
+    def _part(self, z: np.ndarray, share: float, law: ZeroMean) -> _Twisted:
         problem, prior = self.problem, self.problem.prior
         denoised: Denoised = prior.denoise(z, share)
         gap = problem.data - problem.predict(denoised.mean)
-        v = problem.predict_pullback(denoised.mean, cho_solve(factor, gap.T).T)
+        log_density, solved = law.weighed(gap)
+        v = problem.predict_pullback(denoised.mean, solved)
         score = denoised.score + prior.pull_back(denoised, v)
-        return _Twisted(denoised.log_density + log_normal(gap, factor), score)
+        return _Twisted(denoised.log_density + log_density, score)
 
 
 def _normalised(log_weight: np.ndarray) -> tuple[np.ndarray, float]:

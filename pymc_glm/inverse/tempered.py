@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 
 from pymc.progress_bar import ProgressBarOptions
-from scipy.linalg import cho_solve
 from xarray import DataTree
 
 from pymc_glm.diffusion.warmup import tempered_draws
@@ -116,6 +115,6 @@ class _Posterior:
     def with_gradient(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log density, shape (n,), and its gradient, shape (n, k)."""
         problem = self.problem
-        gap = problem.data - problem.predict(x)
-        slope = problem.predict_pullback(x, cho_solve(problem.noise_factor, gap.T).T)
-        return self.log_density(x), problem.prior.score(x) + slope
+        log_likelihood, solved = problem.noise_law.weighed(problem.data - problem.predict(x))
+        slope = problem.prior.score(x) + problem.predict_pullback(x, solved)
+        return problem.prior.log_density(x) + log_likelihood, slope
