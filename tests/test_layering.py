@@ -38,7 +38,7 @@ EDGES = {
     "step_methods": FOUNDATION
     | {"recognize", "sweep", "gaussian", "machine", "sampling", "diffusion"},
     "compare": FOUNDATION
-    | {"recognize", "sampling", "step_methods", "diagnostics", "operators", "diffusion"},
+    | {"recognize", "sampling", "step_methods", "diagnostics", "operators", "diffusion", "inverse"},
     "testing": FOUNDATION | {"families", "operators"},
     "demo": FOUNDATION | {"declare", "recognize", "compare", "operators"},
     "cli": {"version", "demo"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pymc_glm.compare.accuracy import Reference, frame, measure
 from pymc_glm.compare.agreement import agree
 from pymc_glm.compare.diagnostics import diagnose
 from pymc_glm.compare.draws import Layout
@@ -63,11 +64,16 @@ class Comparison(dict[str, "DataTree"]):
         Facts for the run card of the report. Default: none.
     explanation : str or object, optional
         What was recognised in the model: HTML, or an object with ``_repr_html_``. Default: none.
+    reference, truth : optional
+        As in `compare`.
 
     Attributes
     ----------
     table : DataFrame
-        One row per sampler; columns in `pymc_glm.compare.summary.Summary`.
+        One row per sampler; columns in `pymc_glm.compare.summary.Summary`, and those of
+        `pymc_glm.compare.accuracy.Scores` where a reference or a truth was given.
+    scores : dict of str to Scores
+        By sampler; empty where neither was given.
     agreement : DataFrame
         One row per sampler other than the reference (the converged one with the largest smallest
         effective sample size): the largest difference of means and of 5%, 50% and 95% quantiles in
@@ -109,6 +115,8 @@ class Comparison(dict[str, "DataTree"]):
         failures: Mapping[str, str] | None = None,
         card: Mapping[str, str] | None = None,
         explanation: object | None = None,
+        reference: Reference | DataTree | None = None,
+        truth: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         if not trees:
             raise ValueError("There are no draws to compare. Give at least one sampler's DataTree.")
@@ -130,7 +138,10 @@ class Comparison(dict[str, "DataTree"]):
         converged = {name: summary.converged for name, summary in self.summaries.items()}
         self.differences = agree(trees, self.layout, self.diagnostics, converged)
         self.judgement = judge(self.summaries, self.differences, self.failures)
+        self.scores = measure(trees, self.layout, reference, truth)
         self.table: DataFrame = tabulate(self.summaries)
+        if self.scores:
+            self.table = self.table.join(frame(self.scores))
         self.agreement: DataFrame = self.differences.frame()
 
     @property
@@ -235,6 +246,8 @@ def compare(
     random_seed: int | np.random.Generator | None = None,
     progressbar: bool = True,
     var_names: Sequence[str] | None = None,
+    reference: Reference | DataTree | None = None,
+    truth: Mapping[str, np.ndarray] | None = None,
 ) -> Comparison:
     """Sample one model with several samplers, at one budget, one after the other.
 
@@ -267,6 +280,12 @@ def compare(
         Whether to show progress and PyMC's messages.
     var_names : sequence of str, optional
         Variables to compare. Default: the free variables of the model.
+    reference : object or DataTree, optional
+        The posterior itself: draws of it, or an object with ``draws(rng, n)`` such as
+        `pymc_glm.inverse.MixturePosterior`; see `pymc_glm.compare.accuracy.Reference`. Every
+        sampler is scored by its distance from it.
+    truth : mapping of str to ndarray, optional
+        What was to be found, by variable: how much of it lies within the intervals.
 
     Returns
     -------
@@ -341,6 +360,8 @@ def compare(
         failures=failures,
         card=card,
         explanation=_explanation(model),
+        reference=reference,
+        truth=truth,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HOW_TO_READ", "SHELL", "STYLE"]
+__all__ = ["HOW_TO_READ", "KNOWN_NOTES", "SHELL", "STYLE"]
 
 STYLE = """
 :root { color-scheme: light; }
@@ -110,4 +110,15 @@ the more each draw is worth. Below zero is possible, and better still.</dd>
 sharply curved for the step size, and where draws may be missing. Other samplers show n/a:
 they have no such warning, which does not make them safer.</dd>
 </dl>
+"""
+
+KNOWN_NOTES = """
+<p class="note">The distance is the sliced Wasserstein distance, in standard deviations of the
+posterior. No sampler gets below the floor but by chance: compare the ratio, and expect more than
+one of a Markov chain, whose draws resemble one another. The error of the masses of modes is
+between 0, all right, and 1, all wrong.</p>
+<p class="note"><strong>PSNR of one draw rewards the wrong sampler.</strong> Draws that are too
+close to one another are closer to the truth, one by one, than draws of the posterior: a sampler
+that returned the mean every time would win. Neither choose nor tune a sampler by it. Coverage and
+the distance tell whether the spread is right.</p>
 """

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymc_glm.compare.page import HOW_TO_READ, SHELL, STYLE
+from pymc_glm.compare.page import HOW_TO_READ, KNOWN_NOTES, SHELL, STYLE
 
 if TYPE_CHECKING:
+    from pymc_glm.compare.accuracy import Scores
     from pymc_glm.compare.comparison import Comparison
     from pymc_glm.compare.summary import Summary
 
@@ -58,6 +59,7 @@ def render(comparison: Comparison, explanation: object | None = None) -> str:
         _recognized(explanation),
         _section("Efficiency and convergence", _table(comparison)),
         _section("Agreement", _agreement(comparison)),
+        _section("Against what is known", _known(comparison)) if comparison.scores else "",
         _section("The worst coordinates", _worst(comparison)),
         _section("Run card", _card(comparison.card)) if comparison.card else "",
         _section("How to read this page", HOW_TO_READ),
@@ -126,8 +128,20 @@ def _table(comparison: Comparison) -> str:
     )
 
 
-def _row(heading: str, summaries: Mapping[str, Summary], cell: Callable[[Summary], str]) -> str:
-    cells = "".join(f"<td>{cell(summary)}</td>" for summary in summaries.values())
+def _known(comparison: Comparison) -> str:
+    """Scores against a posterior and a truth that are known."""
+    rows = [_row(heading, comparison.scores, cell) for heading, cell in KNOWN_ROWS]
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in comparison.scores)
+    return (
+        '<div class="wide" tabindex="0"><table class="numbers">'
+        "<caption>n/a where a score does not apply.</caption>"
+        f'<thead><tr><th scope="row">sampler</th>{names}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>{KNOWN_NOTES}"
+    )
+
+
+def _row[T](heading: str, found: Mapping[str, T], cell: Callable[[T], str]) -> str:
+    cells = "".join(f"<td>{cell(entry)}</td>" for entry in found.values())
     return f'<tr><th scope="row">{heading}</th>{cells}</tr>'
 
 
@@ -238,6 +252,14 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def _decibels(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.1f} dB"
+
+
+def _share(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.1%}"
+
+
 def _at(value: float, label: str) -> str:
     return f"{_number(value)}<small>{escape(label)}</small>"
 
@@ -272,4 +294,13 @@ ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("compilation and set-up, s", lambda s: _number(s.compile_s)),
     ("warm-up, s", lambda s: _number(s.warmup_s)),
     ("sampling, s", lambda s: _number(s.sample_s)),
+)
+KNOWN_ROWS: tuple[tuple[str, Callable[[Scores], str]], ...] = (
+    ("distance from the posterior (sd)", lambda s: _number(s.distance)),
+    ("of as many exact draws (the floor)", lambda s: _number(s.distance_floor)),
+    ("error of the masses of modes", lambda s: _number(s.mode_mass_error)),
+    ("error of the log evidence", lambda s: _number(s.log_evidence_error)),
+    ("truth within 0.9 intervals", lambda s: _share(s.coverage)),
+    ("PSNR of the mean", lambda s: _decibels(s.psnr_mean)),
+    ("PSNR of one draw", lambda s: _decibels(s.psnr_draw)),
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from scipy import stats
 from simulations import OPERATORS, SHAPE, simulated
@@ -23,6 +24,7 @@ from pymc_glm.inverse import (
 )
 
 QUIET = {"progressbar": False}
+FEW = {"steps": 100, **QUIET}
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -185,17 +187,38 @@ def test_without_data_dps_draws_from_the_prior(prior, rng):
         assert stats.ks_2samp(z[:, column], exact[:, column]).pvalue > 1e-4
 
 
-def test_compare_takes_them(prior, rng):
-    problem, _, _ = simulated(prior, "random", 0.5, rng)
+def test_compare_scores_them_against_the_exact_posterior(prior, rng):
+    problem, z, image = simulated(prior, "random", 0.5, rng)
 
     def by_smc(*, draws, chains, random_seed, **options):
-        tree = smc(problem, draws, particles=500, chains=chains, random_seed=random_seed, **QUIET)
-        return tree.drop_nodes(["sample_stats"])
+        return smc(problem, draws, particles=2000, chains=chains, random_seed=random_seed, **QUIET)
+
+    def by_psld(*, draws, chains, random_seed, **options):
+        tree = psld(problem, 2 * draws, measurement_step=1.0, random_seed=random_seed, **FEW)
+        posterior = tree["posterior"].to_dataset()
+        halves = [posterior.isel(draw=slice(i, None, 2)).drop_vars("draw") for i in (0, 1)]
+        joined = xr.concat(
+            [half.assign_coords(chain=[i]) for i, half in enumerate(halves)], "chain"
+        )
+        return xr.DataTree.from_dict({"posterior": joined})
 
     comparison = pymc_glm.compare(
-        to_model(problem), {"smc": by_smc}, draws=200, tune=0, chains=2, **QUIET
+        to_model(problem),
+        {"smc": by_smc, "psld": by_psld},
+        draws=500,
+        tune=0,
+        chains=2,
+        random_seed=1,
+        reference=exact_posterior(problem),
+        truth={"z": z, "image": image.reshape(SHAPE)},
+        **QUIET,
     )
-    assert "smc" in comparison
+    by_smc, by_psld = (comparison.scores[name] for name in ("smc", "psld"))
+    assert by_smc.distance < 0.5 * by_psld.distance
+    assert by_smc.mode_mass_error < by_psld.mode_mass_error
+    assert abs(by_smc.log_evidence_error) < 0.5
+    assert np.isnan(by_psld.log_evidence_error)
+    assert np.isfinite([by_smc.psnr_mean, by_smc.psnr_draw, by_smc.coverage]).all()
 
 
 def test_refusals(prior, rng):
