@@ -185,7 +185,7 @@ class LabelDraw(BlockedStep):
 
     def step(self, point: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[dict]]:
         """Draw the label, all others fixed."""
-        joint = self.prior.log_components(point["z"][None])[0]
+        joint = self.prior.mixture.log_components(point["z"][None])[0]
         # The largest of the log shares in Gumbel noise.
         label = np.argmax(joint + self.rng.gumbel(size=joint.size))
         return point | {self.var_names[0]: np.asarray(label)}, [{}]

@@ -1,23 +1,16 @@
-r"""A Gaussian mixture on latent codes, whose diffused versions are known in closed form.
-
-With :math:`z_t = \sqrt{\bar\alpha} z_0 + \sqrt{1 - \bar\alpha}\, n`, the law of :math:`z_t` is the
-mixture with means :math:`\sqrt{\bar\alpha} \mu_k` and covariances
-:math:`\bar\alpha \Sigma_k + (1 - \bar\alpha) I`, so that scores and Tweedie's means are exact.
-"""
+"""A Gaussian mixture on latent codes, whose scores and Tweedie's means are known in closed form."""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, NamedTuple, final
 
 import numpy as np
 
 from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.decoders import AbstractDecoder, PrincipalComponents
+from pymc_glm.inverse.mixture import Mixture
 
 __all__ = ["Denoised", "LatentMixturePrior"]
-
-LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Denoised(NamedTuple):
@@ -103,13 +96,7 @@ class LatentMixturePrior:
                 f"Got weights with minimum {self.weights.min():.3g} and sum"
                 f" {self.weights.sum():.6g}. They are positive and sum to one."
             )
-        self.variances, self.vectors = np.linalg.eigh(self.covariances)
-        if np.any(self.variances <= 0):
-            worst = int(np.argmin(self.variances.min(axis=1)))
-            raise ValueError(
-                f"The covariance of component {worst} has the eigenvalue"
-                f" {self.variances.min():.3g}. It has to be positive definite."
-            )
+        self.mixture = Mixture.of(self.weights, self.means, self.covariances)
 
     @classmethod
     def fit(
@@ -159,51 +146,13 @@ class LatentMixturePrior:
             decoder,
         )
 
-    @cached_property
-    def _log_weights(self) -> np.ndarray:
-        return np.log(self.weights)
-
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Codes from the prior, shape (n, k)."""
-        return self.draw_diffused(rng, n, 1.0)
-
-    def draw_diffused(self, rng: np.random.Generator, n: int, alpha: float) -> np.ndarray:
-        """Noisy codes at the cumulative signal share `alpha`, shape (n, k)."""
-        component = rng.choice(len(self.weights), size=n, p=self.weights)
-        spread = np.sqrt(alpha * self.variances + 1.0 - alpha)[component]
-        noise = spread * rng.standard_normal((n, self.decoder.latent))
-        centers = np.sqrt(alpha) * self.means[component]
-        return centers + np.einsum("nij,nj->ni", self.vectors[component], noise)
-
-    def log_components(self, z: np.ndarray) -> np.ndarray:
-        """Log of weight times density of each component at clean codes, shape (n, K)."""
-        rotated = (z @ self._axes).reshape(len(z), *self.means.shape) - self._rotated_means
-        quadratic = np.sum(rotated**2 / self.variances, axis=2)
-        log_volume = np.log(self.variances).sum(axis=1) + z.shape[1] * LOG_2PI
-        return self._log_weights - 0.5 * (quadratic + log_volume)
+        return self.mixture.draw(rng, n)
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Log density of clean codes, shape (n,)."""
-        return np.logaddexp.reduce(self.log_components(z), axis=1)
-
-    def score(self, z: np.ndarray) -> np.ndarray:
-        """Gradient of the log density of clean codes, shape (n, k)."""
-        shares = self.log_components(z)
-        shares = np.exp(shares - np.logaddexp.reduce(shares, axis=1)[:, None])
-        rotated = (z @ self._axes).reshape(len(z), *self.means.shape) - self._rotated_means
-        return -self._turned(shares[..., None] * rotated / self.variances)
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Of codes, shape (k,)."""
-        return self.weights @ self.means
-
-    @property
-    def covariance(self) -> np.ndarray:
-        """Of codes, shape (k, k)."""
-        centred = self.means - self.mean
-        within = np.einsum("k,kij->ij", self.weights, self.covariances)
-        return within + (centred * self.weights[:, None]).T @ centred
+        """Log density of codes, shape (n,)."""
+        return self.mixture.log_density(z)
 
     def denoise(self, z: np.ndarray, alpha: float) -> Denoised:
         r"""Everything about the clean code behind noisy ones.
@@ -219,51 +168,32 @@ class LatentMixturePrior:
         -------
         denoised : Denoised
         """
-        root = np.sqrt(alpha)
-        n, (count, k) = len(z), self.means.shape
-        variances = alpha * self.variances + 1.0 - alpha
-        rotated = (z @ self._axes).reshape(n, count, k) - root * self._rotated_means
-        scaled = rotated / variances
-        log_volume = np.log(variances).sum(axis=1) + k * LOG_2PI
-        joint = self._log_weights - 0.5 * (np.einsum("nki,nki->nk", rotated, scaled) + log_volume)
+        root, clean, noisy = np.sqrt(alpha), self.mixture, self.mixture.diffused(alpha)
+        gaps = noisy.gaps(z)
+        joint = noisy.log_joint(gaps)
         log_density = np.logaddexp.reduce(joint, axis=1)
         shares = np.exp(joint - log_density[:, None])
-        shifts = root * self.variances * scaled
-        mean = shares @ self.means + self._turned(shares[..., None] * shifts)
+        scaled = gaps / noisy.variances
+        shifts = root * clean.variances * scaled
         return Denoised(
-            mean,
-            -self._turned(shares[..., None] * scaled),
+            shares @ self.means + clean.turned(shares[..., None] * shifts),
+            -clean.turned(shares[..., None] * scaled),
             log_density,
             shares,
             shifts,
-            self.variances * (1.0 - alpha) / variances,
+            clean.variances * (1.0 - alpha) / noisy.variances,
             root / (1.0 - alpha),
         )
 
     def covariance_product(self, denoised: Denoised, v: np.ndarray) -> np.ndarray:
         """The covariance of the clean code given each noisy one, times v, shape (n, k)."""
-        rotated = (v @ self._axes).reshape(denoised.shifts.shape)
+        rotated = self.mixture.along(v)
         along = v @ self.means.T + np.einsum("nki,nki->nk", denoised.shifts, rotated)
         along -= np.einsum("ni,ni->n", denoised.mean, v)[:, None]
         weighted = denoised.shares * along
         within = denoised.shares[..., None] * denoised.spectra * rotated
-        product = weighted @ self.means + self._turned(
-            within + weighted[..., None] * denoised.shifts
-        )
-        return product - weighted.sum(axis=1)[:, None] * denoised.mean
-
-    @cached_property
-    def _axes(self) -> np.ndarray:
-        """Eigenvectors of all components next to one another, shape (k, K k)."""
-        return np.concatenate(list(self.vectors), axis=1)
-
-    @cached_property
-    def _rotated_means(self) -> np.ndarray:
-        return np.einsum("kji,kj->ki", self.vectors, self.means)
-
-    def _turned(self, rotated: np.ndarray) -> np.ndarray:
-        """The sum over components of vectors along their eigenvectors, shape (n, k)."""
-        return rotated.reshape(len(rotated), -1) @ self._axes.T
+        turned = self.mixture.turned(within + weighted[..., None] * denoised.shifts)
+        return weighted @ self.means + turned - weighted.sum(axis=1)[:, None] * denoised.mean
 
     def pull_back(self, denoised: Denoised, v: np.ndarray) -> np.ndarray:
         """The Jacobian of Tweedie's mean, which is symmetric, times v, shape (n, k)."""

@@ -12,7 +12,8 @@ from scipy.sparse import csr_array
 
 from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.decoders import PrincipalComponents
-from pymc_glm.inverse.prior import LOG_2PI, LatentMixturePrior
+from pymc_glm.inverse.mixture import LOG_2PI
+from pymc_glm.inverse.prior import LatentMixturePrior
 from pymc_glm.operators import AbstractOperator
 
 __all__ = ["InverseProblem", "ZeroMean"]

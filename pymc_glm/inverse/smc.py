@@ -137,7 +137,7 @@ def _run(
 ) -> _Run:
     draws, particles = sizes
     twist = _Twist(problem)
-    z = problem.prior.draw_diffused(rng, particles, shares[-1])
+    z = problem.prior.mixture.diffused(shares[-1]).draw(rng, particles)
     here = twist.at(z, shares[-1])
     log_weight = here.log_density - problem.prior.denoise(z, shares[-1]).log_density
     log_evidence, smallest = 0.0, float(particles)

@@ -86,7 +86,7 @@ def tempered(
         )
     rng = np.random.default_rng(random_seed)
     posterior = _Posterior(problem)
-    mean, covariance = problem.prior.mean, problem.prior.covariance
+    mean, covariance = problem.prior.mixture.mean, problem.prior.mixture.covariance
     law = mean, np.sqrt(np.diagonal(covariance))
     z, log_evidence = [], []
     with StepProgress(progressbar, chains) as bar:
@@ -116,5 +116,5 @@ class _Posterior:
         """Log density, shape (n,), and its gradient, shape (n, k)."""
         problem = self.problem
         log_likelihood, solved = problem.noise_law.weighed(problem.data - problem.predict(x))
-        slope = problem.prior.score(x) + problem.predict_pullback(x, solved)
+        slope = problem.prior.mixture.score(x) + problem.predict_pullback(x, solved)
         return problem.prior.log_density(x) + log_likelihood, slope

@@ -36,7 +36,7 @@ def test_labels_are_drawn_given_the_code(problem):
     step.setup_chain(np.random.default_rng(2), 0, 4000)
     z = problem.prior.means[:2].mean(axis=0)
     labels = [int(step.step({"z": z, "label": np.array(0)})[0]["label"]) for _ in range(4000)]
-    joint = problem.prior.log_components(z[None])[0]
+    joint = problem.prior.mixture.log_components(z[None])[0]
     shares = np.exp(joint - logsumexp(joint))
     common = shares > 5 / 4000
     counts = np.bincount(labels, minlength=10)

@@ -60,7 +60,7 @@ def test_jacobian_products(prior, rng, share):
 
 
 def test_draws_are_of_the_prior(prior, rng):
-    z = prior.draw_diffused(rng, 20_000, 0.6)
+    z = prior.mixture.diffused(0.6).draw(rng, 20_000)
     mean = np.sqrt(0.6) * prior.weights @ prior.means
     sd = z.std(axis=0) / np.sqrt(len(z))
     assert np.max(np.abs(z.mean(axis=0) - mean) / sd) < 4.5
