@@ -122,9 +122,10 @@ class _Run(NamedTuple):
 
 
 class _Twisted(NamedTuple):
-    """A target at some codes: its log density and its score."""
+    """A target at some codes: its log density, what the data add to it, and its score."""
 
     log_density: np.ndarray
+    log_guess: np.ndarray
     score: np.ndarray
 
 
@@ -139,7 +140,7 @@ def _run(
     twist = _Twist(problem)
     z = problem.prior.mixture.diffused(shares[-1]).draw(rng, particles)
     here = twist.at(z, shares[-1])
-    log_weight = here.log_density - problem.prior.denoise(z, shares[-1]).log_density
+    log_weight = here.log_guess.copy()
     log_evidence, smallest = 0.0, float(particles)
     for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):
         probability, top = _normalised(log_weight)
@@ -149,7 +150,7 @@ def _run(
             log_evidence += top + np.log(np.mean(np.exp(log_weight - top)))
             picked = systematic(rng, probability, particles)
             z, log_weight = z[picked], np.zeros(particles)
-            here = _Twisted(here.log_density[picked], here.score[picked])
+            here = _Twisted(*(part[picked] for part in here))
         kept = now / following
         spread = np.sqrt(1.0 - kept)
         mean = (z + spread**2 * here.score) / np.sqrt(kept)
@@ -192,7 +193,9 @@ class _Twist:
         problem, prior = self.problem, self.problem.prior
         if share == 1.0:
             # The last move has been made: no score is needed.
-            return _Twisted(prior.log_density(z) + problem.log_likelihood(z), np.zeros_like(z))
+            log_likelihood = problem.log_likelihood(z)
+            log_density = prior.log_density(z) + log_likelihood
+            return _Twisted(log_density, log_likelihood, np.zeros_like(z))
         covariance = problem.noise_covariance + (1.0 - share) * self.spread
         law = ZeroMean(covariance)
         parts = [self._part(z[i : i + BLOCK], share, law) for i in range(0, len(z), BLOCK)]
@@ -202,10 +205,10 @@ class _Twist:
         problem, prior = self.problem, self.problem.prior
         denoised: Denoised = prior.denoise(z, share)
         gap = problem.data - problem.predict(denoised.mean)
-        log_density, solved = law.weighed(gap)
+        log_guess, solved = law.weighed(gap)
         v = problem.predict_pullback(denoised.mean, solved)
         score = denoised.score + prior.pull_back(denoised, v)
-        return _Twisted(denoised.log_density + log_density, score)
+        return _Twisted(denoised.log_density + log_guess, log_guess, score)
 
 
 def _normalised(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
