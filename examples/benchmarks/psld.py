@@ -105,7 +105,7 @@ def recovery(prior: LatentMixturePrior, rng: np.random.Generator, count: int) ->
             normal = problem.latent_matrix.T @ problem.latent_matrix
             top = np.linalg.eigvalsh(normal)[-1]
             inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
-            ideal = 1.0 / (2.0 * np.sqrt(signal_shares(1)[-1]))
+            ideal = 1.0 / np.sqrt(signal_shares(1)[-1])
             one = {"steps": 1, "draws": 20, "random_seed": rng, **quiet}
 
             def error(found: Any, z: np.ndarray = z) -> float:
@@ -119,7 +119,7 @@ def recovery(prior: LatentMixturePrior, rng: np.random.Generator, count: int) ->
                 for s in np.geomspace(0.1, 10.0, 21)
             ]
             errors["best scalar"].append(min(scalars))
-            many = dps(problem, 20, measurement_step=0.5, steps=1000, random_seed=rng, **quiet)
+            many = dps(problem, 20, measurement_step=1.0, steps=1000, random_seed=rng, **quiet)
             errors["1000 steps"].append(error(many))
             solved = np.linalg.pinv(problem.latent_matrix, rcond=1e-9) @ (
                 problem.data - problem.predict(np.zeros((1, k)))[0]

@@ -10,7 +10,7 @@ Chung et al. (2023), arXiv:2209.14687 (DPS); Rout et al. (2023), arXiv:2307.0061
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
@@ -26,8 +26,19 @@ from pymc_glm.inverse.schedule import signal_shares
 __all__ = ["dps", "gml_dps", "psld"]
 
 Norm = Literal["plain", "squared"]
-# The gradient of a residual in code space: from clean codes, its size and its pull-back.
-Residual = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# From clean codes, shape (n, k): lengths of a residual, shape (n,), and gradients of half of its
+# square, shape (n, k).
+Residual = Callable[[InverseProblem, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class Reverse(TypedDict, total=False):
+    """How the reverse diffusion runs, whatever guides it; see `dps`."""
+
+    steps: int
+    eta: float
+    norm: Norm
+    random_seed: int | np.random.Generator | None
+    progressbar: bool | ProgressBarOptions
 
 
 def dps(
@@ -35,13 +46,9 @@ def dps(
     draws: int = 1000,
     *,
     measurement_step: float | np.ndarray = 1.0,
-    steps: int = 1000,
-    eta: float = 1.0,
-    norm: Norm = "plain",
-    random_seed: int | np.random.Generator | None = None,
-    progressbar: bool | ProgressBarOptions = True,
+    **reverse: Unpack[Reverse],
 ) -> DataTree:
-    """Diffusion posterior sampling on the code.
+    r"""Diffusion posterior sampling on the code.
 
     Parameters
     ----------
@@ -53,11 +60,15 @@ def dps(
         Length of the step down the measurement term, or a matrix that its gradient is multiplied
         by.
     steps : int
-        Reverse steps.
+        Reverse steps, 1000 by default.
     eta : float
-        Noise of a step: 1 is ancestral sampling, 0 the deterministic DDIM.
+        Noise of a step: 1, the default, is ancestral sampling, 0 the deterministic DDIM.
     norm : {"plain", "squared"}
-        Of the terms whose gradients are taken. The released code of PSLD takes the plain one.
+        Of the terms whose gradients are taken. ``"plain"``, the default, is that of the released
+        code of PSLD: lengths of residuals, so that steps depend on the units of the data.
+        ``"squared"`` takes :math:`\|y - A D(z)\|^2 / (2 \sigma^2)`, minus the log likelihood, so
+        that a step of one is that of a gradient of the log posterior, and half the squared length
+        of a gluing residual.
     random_seed : int or Generator, optional
         Same seed, same draws.
     progressbar : bool or str
@@ -76,28 +87,37 @@ def dps(
     References
     ----------
     Chung et al. (2023), arXiv:2209.14687
+
+    Examples
+    --------
+    Half of the pixels of images with four of them::
+
+        import numpy as np
+        from pymc_glm.inverse import InverseProblem, LatentMixturePrior, dps
+        from pymc_glm.operators import Mask
+
+        images = np.random.default_rng(0).normal(size=(50, 2, 2))
+        prior = LatentMixturePrior.fit(images, latent=2, components=1)
+        operator = Mask(np.array([[True, False], [False, True]]))
+        problem = InverseProblem(prior, operator, operator.forward(images[0]), noise=0.1)
+        dps(problem, draws=100, measurement_step=0.1, random_seed=1, progressbar=False)
     """
-    guide = _Guide(problem, measurement_step, 0.0, norm, "none")
-    return _guided("dps", guide, draws, steps, eta, random_seed, progressbar)
+    return _guided("dps", _Guide(problem, measurement_step), draws, **reverse)
 
 
 def gml_dps(
     problem: InverseProblem,
     draws: int = 1000,
     *,
-    measurement_step: float = 1.0,
+    measurement_step: float | np.ndarray = 1.0,
     gluing_step: float = 0.1,
-    steps: int = 1000,
-    eta: float = 1.0,
-    norm: Norm = "plain",
-    random_seed: int | np.random.Generator | None = None,
-    progressbar: bool | ProgressBarOptions = True,
+    **reverse: Unpack[Reverse],
 ) -> DataTree:
     """DPS with a goodness term, which draws codes to what coding their image returns.
 
     Parameters
     ----------
-    problem, draws, measurement_step, steps, eta, norm, random_seed, progressbar
+    problem, draws, measurement_step, **reverse
         As in `dps`.
     gluing_step : float
         Length of the step down the goodness term.
@@ -115,27 +135,23 @@ def gml_dps(
     ----------
     Rout et al. (2023), arXiv:2307.00619
     """
-    guide = _Guide(problem, measurement_step, gluing_step, norm, "goodness")
-    return _guided("gml_dps", guide, draws, steps, eta, random_seed, progressbar)
+    guide = _Guide(problem, measurement_step, _goodness, gluing_step)
+    return _guided("gml_dps", guide, draws, **reverse)
 
 
 def psld(
     problem: InverseProblem,
     draws: int = 1000,
     *,
-    measurement_step: float = 1.0,
+    measurement_step: float | np.ndarray = 1.0,
     gluing_step: float = 0.1,
-    steps: int = 1000,
-    eta: float = 1.0,
-    norm: Norm = "plain",
-    random_seed: int | np.random.Generator | None = None,
-    progressbar: bool | ProgressBarOptions = True,
+    **reverse: Unpack[Reverse],
 ) -> DataTree:
     """DPS with a gluing term, which draws codes to that of their image with the data put in.
 
     Parameters
     ----------
-    problem, draws, measurement_step, steps, eta, norm, random_seed, progressbar
+    problem, draws, measurement_step, **reverse
         As in `dps`.
     gluing_step : float
         Length of the step down the gluing term.
@@ -153,78 +169,75 @@ def psld(
     ----------
     Rout et al. (2023), arXiv:2307.00619
     """
-    guide = _Guide(problem, measurement_step, gluing_step, norm, "gluing")
-    return _guided("psld", guide, draws, steps, eta, random_seed, progressbar)
+    guide = _Guide(problem, measurement_step, _gluing, gluing_step)
+    return _guided("psld", guide, draws, **reverse)
 
 
-class _Guide:
+class _Guide(NamedTuple):
     """Steps that data ask for, in the coordinates of clean codes."""
 
-    def __init__(
-        self,
-        problem: InverseProblem,
-        measurement_step: float | np.ndarray,
-        gluing_step: float,
-        norm: Norm,
-        glue: Literal["none", "goodness", "gluing"],
-    ) -> None:
-        if norm not in ("plain", "squared"):
-            raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
-        self.problem = problem
-        self.measurement_step = measurement_step
-        self.gluing_step = gluing_step
-        self.norm = norm
-        self.glue = {"none": None, "goodness": self._goodness, "gluing": self._gluing}[glue]
+    problem: InverseProblem
+    measurement_step: float | np.ndarray
+    glue: Residual | None = None
+    gluing_step: float = 0.0
 
-    def gradient(self, clean: np.ndarray, pull_back: Callable) -> np.ndarray:
+    def gradient(self, clean: np.ndarray, norm: Norm, pull_back: Callable) -> np.ndarray:
         """The step for the noisy codes, shape (n, k)."""
-        step = self._scaled(*self._measurement(clean))
-        moved = pull_back(step)
+        length, gradient = _measurement(self.problem, clean)
+        moved = pull_back(_of_term(gradient, length, norm, self.problem.noise))
         if isinstance(self.measurement_step, np.ndarray):
             moved = moved @ self.measurement_step.T
         else:
             moved = self.measurement_step * moved
         if self.glue is None:
             return moved
-        return moved + self.gluing_step * pull_back(self._scaled(*self.glue(clean)))
+        length, gradient = self.glue(self.problem, clean)
+        return moved + self.gluing_step * pull_back(_of_term(gradient, length, norm, 1.0))
 
-    def _scaled(self, length: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """From the gradient of half the squared length to that of the length or its square."""
-        if self.norm == "squared":
-            return 2.0 * gradient
-        return gradient / np.maximum(length, 1e-12)[:, None]
 
-    def _measurement(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gap = self.problem.data - self.problem.predict(z)
-        return np.linalg.norm(gap, axis=1), -self.problem.predict_pullback(z, gap)
+def _of_term(gradient: np.ndarray, length: np.ndarray, norm: Norm, unit: float) -> np.ndarray:
+    """From the gradient of half the squared length to that of the term that `norm` asks for."""
+    if norm == "squared":
+        return gradient / unit**2
+    return gradient / np.maximum(length, 1e-12)[:, None]
 
-    def _goodness(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        decoder = self.problem.prior.decoder
-        x = decoder.decode(z)
-        gap = z - decoder.encode(x)
-        back = decoder.decode_pullback(z, decoder.encode_pullback(x, gap))
-        return np.linalg.norm(gap, axis=1), gap - back
 
-    def _gluing(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        problem, decoder = self.problem, self.problem.prior.decoder
-        x = decoder.decode(z)
-        glued = x + problem.measured_pullback(problem.data - problem.measured(x))
-        gap = z - decoder.encode(glued)
-        v = decoder.encode_pullback(glued, gap)
-        back = decoder.decode_pullback(z, v - problem.measured_pullback(problem.measured(v)))
-        return np.linalg.norm(gap, axis=1), gap - back
+def _measurement(problem: InverseProblem, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    gap = problem.data - problem.predict(z)
+    return np.linalg.norm(gap, axis=1), -problem.predict_pullback(z, gap)
+
+
+def _goodness(problem: InverseProblem, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    decoder = problem.prior.decoder
+    x = decoder.decode(z)
+    gap = z - decoder.encode(x)
+    back = decoder.decode_pullback(z, decoder.encode_pullback(x, gap))
+    return np.linalg.norm(gap, axis=1), gap - back
+
+
+def _gluing(problem: InverseProblem, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    decoder = problem.prior.decoder
+    x = decoder.decode(z)
+    glued = x + problem.measured_pullback(problem.data - problem.measured(x))
+    gap = z - decoder.encode(glued)
+    v = decoder.encode_pullback(glued, gap)
+    back = decoder.decode_pullback(z, v - problem.measured_pullback(problem.measured(v)))
+    return np.linalg.norm(gap, axis=1), gap - back
 
 
 def _guided(
     name: str,
     guide: _Guide,
     draws: int,
-    steps: int,
-    eta: float,
-    random_seed: int | np.random.Generator | None,
-    progressbar: bool | ProgressBarOptions,
+    steps: int = 1000,
+    eta: float = 1.0,
+    norm: Norm = "plain",
+    random_seed: int | np.random.Generator | None = None,
+    progressbar: bool | ProgressBarOptions = True,
 ) -> DataTree:
     problem, rng = guide.problem, np.random.default_rng(random_seed)
+    if norm not in ("plain", "squared"):
+        raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
     if draws < 1 or not 0.0 <= eta <= 1.0:
         raise ValueError(
             f"Got draws={draws} and eta={eta}. Draws are positive, and eta is between 0 and 1."
@@ -233,7 +246,7 @@ def _guided(
     z = rng.standard_normal((draws, problem.prior.decoder.latent))
     with StepProgress(progressbar, steps) as bar, np.errstate(over="ignore", invalid="ignore"):
         for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):
-            z = _reversed(guide, z, now, following, eta, rng)
+            z = _reversed(guide, z, (now, following), eta, norm, rng)
             bar.advance()
     lost = np.sum(~np.all(np.isfinite(z), axis=1))
     if lost:
@@ -242,7 +255,7 @@ def _guided(
             f" {np.max(guide.measurement_step):.3g} is too long for this problem: make it shorter."
         )
     attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": steps, "eta": eta}
-    attributes |= {"norm": guide.norm, "gluing_step": guide.gluing_step}
+    attributes |= {"norm": norm, "gluing_step": guide.gluing_step}
     attributes["measurement_step"] = np.max(guide.measurement_step)
     return to_datatree(problem, z, 1, rng, attributes)
 
@@ -250,17 +263,17 @@ def _guided(
 def _reversed(
     guide: _Guide,
     z: np.ndarray,
-    now: float,
-    following: float,
+    shares: tuple[float, float],
     eta: float,
+    norm: Norm,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """One reverse step, with the guidance taken at the codes before it."""
-    prior = guide.problem.prior
+    prior, (now, following) = guide.problem.prior, shares
     denoised = prior.denoise(z, now)
     noise = (z - np.sqrt(now) * denoised.mean) / np.sqrt(1.0 - now)
     spread = eta * np.sqrt((1.0 - following) / (1.0 - now) * (1.0 - now / following))
     ahead = np.sqrt(following) * denoised.mean
     ahead += np.sqrt(np.maximum(1.0 - following - spread**2, 0.0)) * noise
     ahead += spread * rng.standard_normal(z.shape)
-    return ahead - guide.gradient(denoised.mean, lambda v: prior.pull_back(denoised, v))
+    return ahead - guide.gradient(denoised.mean, norm, lambda v: prior.pull_back(denoised, v))

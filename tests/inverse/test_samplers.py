@@ -17,6 +17,7 @@ from pymc_glm.inverse import (
     dps,
     exact_posterior,
     gml_dps,
+    guided,
     latent_scores,
     psld,
     smc,
@@ -131,43 +132,64 @@ def test_one_step_recovers_codes_by_steps_along_eigenvectors(prior, rng, name):
     normal = problem.latent_matrix.T @ problem.latent_matrix
     from pymc_glm.inverse.schedule import signal_shares
 
-    step = np.linalg.inv(normal) / (2.0 * np.sqrt(signal_shares(1)[-1]))
+    # The noise is one, so that this is in units of the squared residual as well.
+    step = np.linalg.inv(normal) / np.sqrt(signal_shares(1)[-1])
     options = {"steps": 1, "eta": 0.0, "norm": "squared", "random_seed": 1, **QUIET}
     found = dps(problem, 5, measurement_step=step, **options)["posterior"]["z"].to_numpy()[0]
     assert np.max(np.linalg.norm(found - z, axis=1)) <= 1e-12 * np.linalg.norm(z) * 50
-    scalar = dps(problem, 5, measurement_step=0.5, **options)["posterior"]["z"].to_numpy()[0]
+    scalar = dps(problem, 5, measurement_step=1.0, **options)["posterior"]["z"].to_numpy()[0]
     errors = np.linalg.norm(scalar - z, axis=1) / np.linalg.norm(z)
     assert np.min(errors) > 0.01 or name == "denoise"
 
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_gluing_is_a_second_measurement_under_a_linear_decoder(prior, rng, name):
-    from pymc_glm.inverse.guided import _Guide
-
     problem, _, _ = simulated(prior, name, 0.1, rng)
-    guide = _Guide(problem, 1.0, 1.0, "squared", "gluing")
     z = prior.draw(rng, 3)
     scale = np.sum(prior.decoder.matrix**2, axis=0)
     pulled = problem.predict_pullback(z, problem.data - problem.predict(z)) / scale
-    length, _ = guide._gluing(z)
+    length, _ = guided._gluing(problem, z)
     np.testing.assert_allclose(length, np.linalg.norm(pulled, axis=1), rtol=1e-9)
     # The goodness term vanishes.
-    assert np.max(guide._goodness(z)[0]) < 1e-9
+    assert np.max(guided._goodness(problem, z)[0]) < 1e-9
 
 
 def test_gradients_of_terms(prior, rng):
     from test_prior import difference, network
 
-    from pymc_glm.inverse.guided import _Guide
-
     decoder = network(rng)
     mixture = LatentMixturePrior(np.ones(1), np.zeros((1, 3)), np.eye(3)[None], decoder)
     problem, _, _ = simulated(mixture, "blur", 0.1, rng)
-    guide = _Guide(problem, 1.0, 1.0, "squared", "gluing")
     z, v = rng.normal(size=(2, 4, 3))
-    for term in (guide._measurement, guide._goodness, guide._gluing):
-        slope = difference(lambda x, term=term: 0.5 * term(x)[0] ** 2, z, v)
-        np.testing.assert_allclose(np.sum(term(z)[1] * v, axis=1), slope, rtol=1e-8, atol=1e-9)
+    for term in (guided._measurement, guided._goodness, guided._gluing):
+        slope = difference(lambda x, term=term: 0.5 * term(problem, x)[0] ** 2, z, v)
+        found = np.sum(term(problem, z)[1] * v, axis=1)
+        np.testing.assert_allclose(found, slope, rtol=1e-8, atol=1e-9)
+
+
+def test_squared_steps_do_not_depend_on_units(prior, rng):
+    """Data and noise in other units change the plain form and leave the squared one."""
+    problem, _, _ = simulated(prior, "denoise", 0.3, rng)
+    data = 10.0 * problem.data.reshape(problem.operator.shape_out)
+    other = InverseProblem(prior, 10.0 * problem.operator, data, 3.0)
+
+    def codes(which, norm, step):
+        options = {"measurement_step": step, "norm": norm, "steps": 50, "random_seed": 1, **QUIET}
+        return dps(which, 10, **options)["posterior"]["z"].to_numpy()
+
+    same = codes(problem, "squared", 0.02), codes(other, "squared", 0.02)
+    np.testing.assert_allclose(*same, rtol=1e-6, atol=1e-8)
+    assert np.max(np.abs(codes(problem, "plain", 0.1) - codes(other, "plain", 0.1))) > 0.1
+
+
+def test_a_squared_step_of_one_is_the_gradient_of_the_log_likelihood(prior, rng):
+    from test_prior import difference
+
+    problem, _, _ = simulated(prior, "blur", 0.2, rng)
+    z, v = rng.normal(size=(2, 4, 20))
+    step = guided._Guide(problem, 1.0).gradient(z, "squared", lambda v: v)
+    slope = difference(problem.log_likelihood, z, v)
+    np.testing.assert_allclose(-np.sum(step * v, axis=1), slope, rtol=1e-8)
 
 
 @pytest.mark.parametrize("sampler", [dps, gml_dps, psld])
