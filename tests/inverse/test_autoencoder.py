@@ -1,6 +1,8 @@
 """A trained autoencoder, and tempered runs that need no linear decoder."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -102,6 +104,20 @@ def test_it_says_what_is_missing(digits, monkeypatch):
     monkeypatch.setattr("pymc_glm.inverse.autoencoder.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs jax and optax, which cannot be imported"):
         fit_autoencoder(digits[:100], **QUIET)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="trains in a process that is spawned")
+def test_jax_stays_out_of_this_process():
+    program = """
+import sys
+import numpy as np
+from pymc_glm.inverse import fit_autoencoder
+images = np.random.default_rng(0).normal(size=(40, 2, 2))
+fit_autoencoder(images, 1, hidden=2, epochs=1, random_seed=1, progressbar=False)
+assert not {"jax", "optax"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="trains in this process")
