@@ -19,9 +19,12 @@ FINDINGS = {
     "05_deblurring": ("convolution 7 x 7, reflect", SMALL),
     "06_coarse_striped_projected": ("20 projections", SMALL),
     "07_large_image": ("Peak memory: 0.", SMALL),
+    "08_image_from_few_pixels": ("exact posterior: 0.9 intervals hold 92% of the pixels", []),
 }
-# These print how close they come to pictures that are known.
+# These sample pictures under total variation.
 PICTURES = [name for name, (_, arguments) in FINDINGS.items() if arguments]
+# These print how close they come to pictures that are known, and write a figure.
+FIGURES = [*PICTURES, "08_image_from_few_pixels"]
 
 
 def test_every_example_says_what_it_finds():
@@ -40,8 +43,9 @@ def test_runs(path, tmp_path):
     finished = run(path, arguments, tmp_path)
     assert finding in finished.stdout
     if path.stem in PICTURES:
-        assert len(re.findall(r"posterior mean \d+\.\d dB", finished.stdout)) >= 1
         assert "Gaussian latent machine" in finished.stdout
+    if path.stem in FIGURES:
+        assert len(re.findall(r"posterior mean \d+\.\d dB", finished.stdout)) >= 1
         [figure] = tmp_path.glob("*.png")
         assert figure.stat().st_size > 10_000
 
