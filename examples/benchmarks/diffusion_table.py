@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("table", choices=list(TABLES))
     parser.add_argument("--targets", nargs="*", choices=list(TARGETS))
+    parser.add_argument("--recipes", nargs="*", help="rows of each target; all by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=None, help="folder of reference draws")
     parser.add_argument("--store", type=Path, default=None, help="file of rows")
@@ -80,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     targets, recipes = TABLES[options.table]
+    if options.recipes:
+        recipes = {name: recipes[name] for name in options.recipes}
     rows = _stored(options.store)
     chosen = options.targets or targets
     for name in chosen:
