@@ -34,6 +34,7 @@ Residual = Callable[[InverseProblem, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class Reverse(TypedDict, total=False):
     """How the reverse diffusion runs, whatever guides it; see `dps`."""
 
+    chains: int
     steps: int
     eta: float
     norm: Norm
@@ -55,10 +56,12 @@ def dps(
     problem : InverseProblem
         What is to be solved.
     draws : int
-        Independent runs.
+        Of each chain, all independent.
     measurement_step : float or ndarray, shape (k, k)
         Length of the step down the measurement term, or a matrix that its gradient is multiplied
         by.
+    chains : int
+        How many sets of draws, 1 by default.
     steps : int
         Reverse steps, 1000 by default.
     eta : float
@@ -77,7 +80,7 @@ def dps(
     Returns
     -------
     tree : DataTree
-        With one chain.
+        Its draws are said to be ``unadjusted``, so that `pymc_glm.compare` does not rely on them.
 
     Raises
     ------
@@ -229,6 +232,7 @@ def _guided(
     name: str,
     guide: _Guide,
     draws: int,
+    chains: int = 1,
     steps: int = 1000,
     eta: float = 1.0,
     norm: Norm = "plain",
@@ -238,12 +242,13 @@ def _guided(
     problem, rng = guide.problem, np.random.default_rng(random_seed)
     if norm not in ("plain", "squared"):
         raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
-    if draws < 1 or not 0.0 <= eta <= 1.0:
+    if draws < 1 or chains < 1 or not 0.0 <= eta <= 1.0:
         raise ValueError(
-            f"Got draws={draws} and eta={eta}. Draws are positive, and eta is between 0 and 1."
+            f"Got draws={draws}, chains={chains} and eta={eta}. Numbers of draws and chains are"
+            " positive, and eta is between 0 and 1."
         )
     shares = signal_shares(steps)
-    z = rng.standard_normal((draws, problem.prior.decoder.latent))
+    z = rng.standard_normal((chains * draws, problem.prior.decoder.latent))
     with StepProgress(progressbar, steps) as bar, np.errstate(over="ignore", invalid="ignore"):
         for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):
             z = _reversed(guide, z, (now, following), eta, norm, rng)
@@ -251,13 +256,13 @@ def _guided(
     lost = np.sum(~np.all(np.isfinite(z), axis=1))
     if lost:
         raise SamplingError(
-            f"{lost} of {draws} codes are not finite. A measurement_step of"
+            f"{lost} of {len(z)} codes are not finite. A measurement_step of"
             f" {np.max(guide.measurement_step):.3g} is too long for this problem: make it shorter."
         )
     attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": steps, "eta": eta}
-    attributes |= {"norm": norm, "gluing_step": guide.gluing_step}
+    attributes |= {"unadjusted": 1, "norm": norm, "gluing_step": guide.gluing_step}
     attributes["measurement_step"] = np.max(guide.measurement_step)
-    return to_datatree(problem, z, 1, rng, attributes)
+    return to_datatree(problem, z, chains, rng, attributes)
 
 
 def _reversed(
