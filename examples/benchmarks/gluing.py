@@ -47,6 +47,8 @@ MEASUREMENT_STEPS = (0.05, 0.1, 0.2, 0.4)
 GLUING_STEPS = (0.003, 0.01, 0.03)
 TUNING = 3
 TUNING_DRAWS = 100
+# Of the second SMC: noise of 0.2 is little against what a code moves.
+FINE = 100
 SAMPLERS = {
     "dps": (dps, [{"measurement_step": step} for step in MEASUREMENT_STEPS]),
     **{
@@ -146,6 +148,9 @@ def measured(
             sampler = SAMPLERS[name][0]
             given = {"steps": steps, **lengths, **quiet}
             timed(name, lambda s=sampler, g=given, one=one: s(one.problem, draws, **g))
+        finer = {"steps": FINE, "random_seed": np.random.default_rng([SEED, index, FINE])}
+        many = {"particles": 4000, "chains": 1, "progressbar": False, **finer}
+        timed(f"smc, {FINE} steps", lambda m=many, one=one: smc(one.problem, draws, **m))
         print(f"problem {index + 1} of {len(posed)}", file=sys.stderr, flush=True)
     return {name: np.array(found) for name, found in rows.items()}
 
