@@ -157,6 +157,30 @@ def test_tempered_draws_are_of_the_exact_posterior(full_prior, rng, name, noise)
     assert scores.variance_share == pytest.approx(1.0, abs=0.1)
 
 
+def test_tempered_runs_agree_with_importance_sampling_under_a_network(coded, monkeypatch, rng):
+    """By draws of the prior, which miss no mode."""
+    monkeypatch.setattr(coded.decoder, "residual_variance", 0.0)
+    problem, _, _ = simulated(coded, "random", 0.5, rng)
+    z = coded.draw(rng, 400_000)
+    log_weight = np.concatenate([problem.log_likelihood(part) for part in np.split(z, 100)])
+    weight = np.exp(log_weight - log_weight.max())
+    share = weight / weight.sum()
+    effective = 1.0 / np.sum(share**2)
+    assert effective > 300
+    mean = share @ z
+    spread = np.sqrt(share @ (z - mean) ** 2)
+    log_evidence = log_weight.max() + np.log(weight.mean())
+    tree = tempered(problem, 500, particles=500, chains=8, random_seed=10, **QUIET)
+    evidences = tree["sample_stats"]["log_evidence"].to_numpy()
+    error = np.sqrt(1.0 / effective + evidences.var(ddof=1) / 8)
+    assert abs(evidences.mean() - log_evidence) < 4.5 * error
+    runs = tree["posterior"]["z"].to_numpy().mean(axis=1)
+    errors = np.sqrt(spread**2 / effective + runs.var(axis=0, ddof=1) / 8)
+    assert np.max(np.abs(runs.mean(axis=0) - mean) / errors) < 4.5
+    found = tree["posterior"]["z"].to_numpy().reshape(-1, 4).std(axis=0)
+    assert found == pytest.approx(spread, rel=0.15)
+
+
 @pytest.mark.slow
 def test_both_monte_carlo_samplers_agree_under_a_network(coded, rng):
     coded.decoder.residual_variance = 0.0
