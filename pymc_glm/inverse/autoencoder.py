@@ -17,7 +17,7 @@ import numpy as np
 from pymc.progress_bar import ProgressBarOptions
 
 from pymc_glm.diffusion.child import Channel, run_apart
-from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.exceptions import InvalidDataError, SamplingError
 from pymc_glm.inverse.decoders import NetworkDecoder
 from pymc_glm.inverse.progress import StepProgress
 
@@ -89,6 +89,8 @@ def fit_autoencoder(
         If JAX or optax is missing.
     InvalidDataError
         If images have values that are NaN or infinite, or are too few.
+    SamplingError
+        If training diverges.
     ValueError
         If an argument is not positive.
 
@@ -129,6 +131,11 @@ def fit_autoencoder(
     network = NetworkDecoder(encoder, decoder, images.shape[1:])
     gap = network.decode(network.encode(held_out)) - held_out
     network.residual_variance = float(np.mean(gap**2))
+    if not network.residual_variance < np.inf:
+        raise SamplingError(
+            f"Training has diverged: the mean squared error is {network.residual_variance}. Make"
+            f" learning_rate={learning_rate} smaller, or scale images to pixels of order one."
+        )
     return network
 
 

@@ -116,7 +116,7 @@ def exact_posterior(problem: InverseProblem) -> MixturePosterior:
     if not problem.is_linear:
         raise ValueError(
             f"The decoder is a {type(problem.prior.decoder).__name__}, under which the posterior"
-            " has no closed form. Use pymc_glm.inverse.smc."
+            " has no closed form. Use pymc_glm.inverse.smc or pymc_glm.inverse.tempered."
         )
     prior, b = problem.prior, problem.latent_matrix
     gaps = problem.data - problem.predict(prior.means)

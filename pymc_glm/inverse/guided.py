@@ -18,6 +18,7 @@ from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
 from pymc_glm.exceptions import SamplingError
+from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
@@ -242,11 +243,15 @@ def _guided(
     problem, rng = guide.problem, np.random.default_rng(random_seed)
     if norm not in ("plain", "squared"):
         raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
-    if draws < 1 or chains < 1 or not 0.0 <= eta <= 1.0:
-        raise ValueError(
-            f"Got draws={draws}, chains={chains} and eta={eta}. Numbers of draws and chains are"
-            " positive, and eta is between 0 and 1."
-        )
+    check_counts(draws=draws, chains=chains, steps=steps)
+    if not 0.0 <= eta <= 1.0:
+        raise ValueError(f"Got eta={eta}. It is between 0, without noise, and 1, ancestral.")
+    for label, step in (
+        ("measurement_step", guide.measurement_step),
+        ("gluing_step", guide.gluing_step),
+    ):
+        if not np.all(np.isfinite(step)):
+            raise ValueError(f"Got {label}={step}. The length of a step is finite.")
     shares = signal_shares(steps)
     z = rng.standard_normal((chains * draws, problem.prior.decoder.latent))
     with StepProgress(progressbar, steps) as bar, np.errstate(over="ignore", invalid="ignore"):

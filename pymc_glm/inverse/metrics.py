@@ -124,7 +124,23 @@ def coverage(draws: np.ndarray, truth: np.ndarray, probability: float = 0.9) -> 
     Returns
     -------
     share : float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, draws are not finite, or the probability is none.
     """
+    draws, truth = np.asarray(draws), np.asarray(truth)
+    if draws.ndim != 2 or draws.shape[1:] != truth.shape:
+        raise ValueError(
+            f"Got draws of shape {draws.shape} for a truth of shape {truth.shape}. They are (n, d)"
+            " and (d,): stack chains and draws, and flatten images."
+        )
+    if not np.all(np.isfinite(draws)) or not 0.0 < probability < 1.0:
+        raise ValueError(
+            f"Got {int((~np.isfinite(draws)).sum())} draws that are not finite, and"
+            f" probability={probability}. Intervals need finite draws and a number between 0 and 1."
+        )
     tail = 0.5 * (1.0 - probability)
     low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     return float(np.mean((low <= truth) & (truth <= high)))

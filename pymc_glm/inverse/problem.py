@@ -39,6 +39,8 @@ class InverseProblem:
 
     Raises
     ------
+    TypeError
+        If the operator or the noise is something else.
     InvalidDataError
         If data are NaN or infinite, of the wrong shape, or sigma is not positive.
 
@@ -66,6 +68,15 @@ class InverseProblem:
         data: np.ndarray,
         noise: float,
     ) -> None:
+        if not isinstance(operator, AbstractOperator):
+            raise TypeError(
+                f"Got an operator of type {type(operator).__name__}. It is one of"
+                " pymc_glm.operators: Sparse takes a matrix."
+            )
+        if not isinstance(noise, int | float | np.number) or isinstance(noise, bool):
+            raise TypeError(
+                f"Got noise={noise!r}. It is one number: the standard deviation of all data."
+            )
         data = np.asarray(data, dtype=np.float64)
         if operator.shape_in != prior.decoder.shape:
             raise InvalidDataError(

@@ -16,6 +16,8 @@ Wu et al. (2023), arXiv:2306.17775, for twisted proposals; Song et al. (2023), P
 
 from __future__ import annotations
 
+import warnings
+
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +27,7 @@ from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
 from pymc_glm.exceptions import SamplingError
+from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.prior import Denoised
 from pymc_glm.inverse.problem import InverseProblem, ZeroMean
 from pymc_glm.inverse.progress import StepProgress
@@ -36,6 +39,8 @@ __all__ = ["smc"]
 
 # Particles are resampled when their effective number falls below this share.
 RESAMPLED = 0.5
+# Fewer effective particles than these say nothing of a posterior.
+FEWEST = 3.0
 # Particles at a time, so that what is computed of them stays in the cache.
 BLOCK = 500
 
@@ -80,6 +85,13 @@ def smc(
     ------
     SamplingError
         If no particle has a weight.
+    ValueError
+        If a number is not positive and whole, or there are fewer particles than draws.
+
+    Warns
+    -----
+    UserWarning
+        If hardly any particle is effective at some step.
 
     Examples
     --------
@@ -95,10 +107,11 @@ def smc(
         problem = InverseProblem(prior, operator, operator.forward(images[0]), noise=0.1)
         smc(problem, 200, particles=400, random_seed=1, progressbar=False)["posterior"]
     """
-    if draws < 1 or particles < max(draws, 2) or chains < 1:
+    check_counts(draws=draws, particles=particles, steps=steps, chains=chains)
+    if particles < max(draws, 2):
         raise ValueError(
-            f"Got draws={draws}, particles={particles} and chains={chains}. All are positive, and a"
-            " run needs at least as many particles as draws."
+            f"Got particles={particles} for draws={draws}. A run needs at least as many particles"
+            " as draws, and two."
         )
     rng = np.random.default_rng(random_seed)
     shares = signal_shares(steps)
@@ -112,6 +125,13 @@ def smc(
         "smallest_ess": ("chain", [run.smallest for run in runs]),
     }
     tree["sample_stats"] = DataTree(xr.Dataset(statistics, coords))
+    smallest = min(run.smallest for run in runs)
+    if smallest < FEWEST:
+        warnings.warn(
+            f"At some step {smallest:.1f} of {particles} particles were effective. Few are"
+            " ancestors of the draws, and log_evidence is rough: take more particles or steps.",
+            stacklevel=2,
+        )
     return tree
 
 

@@ -13,6 +13,7 @@ from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
 from pymc_glm.diffusion.warmup import tempered_draws
+from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
@@ -79,10 +80,11 @@ def tempered(
         problem = InverseProblem(prior, operator, operator.forward(images[0]), noise=0.1)
         tempered(problem, 200, particles=200, random_seed=1, progressbar=False)["posterior"]
     """
-    if draws < 1 or particles < max(draws, 10) or chains < 1 or moves < 1:
+    check_counts(draws=draws, particles=particles, moves=moves, chains=chains)
+    if particles < max(draws, 10):
         raise ValueError(
-            f"Got draws={draws}, particles={particles}, moves={moves} and chains={chains}. All are"
-            " positive, and a run needs at least as many particles as draws, and ten."
+            f"Got particles={particles} for draws={draws}. A run needs at least as many particles"
+            " as draws, and ten."
         )
     rng = np.random.default_rng(random_seed)
     posterior = _Posterior(problem)

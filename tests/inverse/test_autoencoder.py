@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from simulations import simulated
 
-from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.exceptions import InvalidDataError, SamplingError
 from pymc_glm.inverse import (
     LatentMixturePrior,
     PrincipalComponents,
@@ -198,9 +198,23 @@ def test_both_monte_carlo_samplers_agree_under_a_network(coded, rng):
 
 
 @pytest.mark.parametrize(
-    "options", [{"draws": 0}, {"draws": 20, "particles": 10}, {"chains": 0}, {"moves": 0}]
+    "options, message",
+    [
+        ({"draws": 0}, r"Got draws=0\. It is a positive number, and a whole one"),
+        ({"draws": 10.0}, r"Got draws=10\.0\. It is a positive number, and a whole one"),
+        ({"chains": 0}, r"Got chains=0\. It is a positive number"),
+        ({"moves": 2.5}, r"Got moves=2\.5\. It is a positive number"),
+        ({"draws": 20, "particles": 10}, r"Got particles=10 for draws=20\. A run needs"),
+    ],
 )
-def test_tempering_needs_particles(full_prior, rng, options):
+def test_tempering_needs_particles(full_prior, rng, options, message):
     problem, _, _ = simulated(full_prior, "box", 0.3, rng)
-    with pytest.raises(ValueError, match=r"All are positive, and a run needs"):
+    with pytest.raises(ValueError, match=message):
         tempered(problem, **options, **QUIET)
+
+
+def test_training_that_diverges_is_no_decoder(digits):
+    with pytest.raises(SamplingError, match=r"Training has diverged: the mean squared error is"):
+        fit_autoencoder(
+            digits[:300], 5, hidden=8, epochs=3, learning_rate=1e30, random_seed=1, **QUIET
+        )
