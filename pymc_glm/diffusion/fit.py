@@ -19,6 +19,7 @@ from pymc.progress_bar import ProgressBarOptions
 from pytensor.compile.mode import Mode
 from xarray import DataTree
 
+from pymc_glm.diffusion.checks import check_counts, check_positive
 from pymc_glm.diffusion.child import run_apart
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.fitting import Fitted, Job, fit
@@ -29,6 +30,7 @@ from pymc_glm.diffusion.refine import REFINEMENTS
 from pymc_glm.diffusion.targets import Layout, layout_of
 from pymc_glm.diffusion.training import Schedule
 from pymc_glm.diffusion.visited import machine_to_visit, visited_gaussians
+from pymc_glm.diffusion.warmup import spread_of
 
 __all__ = ["fit_diffusion"]
 
@@ -236,23 +238,19 @@ def _check_settings(kernel: str, settings: dict) -> None:
 def _check_numbers(
     schedule: Schedule, components: int, starts: int, spread: float, refine_every: int
 ) -> None:
-    for name, value in (
-        ("components", components),
-        ("starts", starts),
-        ("iterations", schedule.iterations),
-        ("batch", schedule.batch),
-        ("refine_every", refine_every),
-    ):
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"Got {name}={value!r}. It is a positive number, and a whole one.")
+    check_counts(
+        components=components,
+        starts=starts,
+        iterations=schedule.iterations,
+        batch=schedule.batch,
+        refine_every=refine_every,
+    )
     if starts < FEWEST_STARTS:
         raise ValueError(
             f"Got starts={starts}. A population needs {FEWEST_STARTS} at least, and hundreds to"
             " find modes."
         )
-    for name, size in (("spread", spread), ("learning_rate", schedule.learning_rate)):
-        if not 0.0 < size < np.inf:
-            raise ValueError(f"Got {name}={size}. It is a positive number.")
+    check_positive(spread=spread, learning_rate=schedule.learning_rate)
 
 
 def _check_installed(kernel: str) -> None:
@@ -302,8 +300,7 @@ def _starting_law(
     points = points[np.all(np.isfinite(points), axis=1)]
     if len(points) < PRIOR_DRAWS // 2:
         return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
-    low, middle, high = np.quantile(points, [0.16, 0.5, 0.84], axis=0)
-    wide = spread * 0.5 * (high - low)
+    middle, wide = np.quantile(points, 0.5, axis=0), spread * spread_of(points)
     # The median of draws from a vague prior is anywhere, in units of what the data say.
     middle = np.where(wide > LIMITS[1], layout.flat(model.initial_point()), middle)
     return middle, np.clip(wide, *LIMITS)

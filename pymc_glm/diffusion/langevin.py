@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pymc_glm.diffusion.arrays import Arrays, softplus
+from pymc_glm.diffusion.checks import check_positive
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
 from pymc_glm.diffusion.prior import Mixture, mixture
@@ -56,8 +57,7 @@ class LangevinKernel(AbstractKernel):
     ) -> None:
         if name not in LANGEVIN:
             raise ValueError(f"Got name={name!r}. Choose one of {', '.join(map(repr, LANGEVIN))}.")
-        if not 0.0 < step_size < np.inf:
-            raise ValueError(f"Got step_size={step_size}. It is a positive number.")
+        check_positive(step_size=step_size)
         self.name = name
         self.steps = steps
         self.width = width

@@ -16,8 +16,10 @@ import numpy as np
 
 from pymc.progress_bar import ProgressBarOptions
 
+from pymc_glm.diffusion.checks import check_counts, check_positive
 from pymc_glm.diffusion.child import Channel, run_apart
 from pymc_glm.exceptions import InvalidDataError, SamplingError
+from pymc_glm.inverse.checks import finite_images
 from pymc_glm.inverse.decoders import NetworkDecoder
 from pymc_glm.inverse.progress import StepProgress
 
@@ -114,8 +116,15 @@ def fit_autoencoder(
         decoder = fit_autoencoder(images, 2, hidden=8, epochs=2, random_seed=1, progressbar=False)
         prior = LatentMixturePrior.fit(images, decoder, components=2)
     """
-    images = np.asarray(images, dtype=np.float64)
-    _check(images, latent, hidden, epochs, batch, learning_rate)
+    _check_installed()
+    images = finite_images(images)
+    if images.ndim < 2 or len(images) < 2 * HELD_OUT:
+        raise InvalidDataError(
+            f"Got images of shape {images.shape}. The first axis counts them, and"
+            f" {2 * HELD_OUT} are the least."
+        )
+    check_counts(latent=latent, hidden=hidden, epochs=epochs, batch=batch)
+    check_positive(learning_rate=learning_rate)
     rng = np.random.default_rng(random_seed)
     x = images.reshape(len(images), -1)[rng.permutation(len(images))]
     held_out, training = x[: len(x) // HELD_OUT], x[len(x) // HELD_OUT :]
@@ -139,32 +148,13 @@ def fit_autoencoder(
     return network
 
 
-def _check(
-    images: np.ndarray, latent: int, hidden: int, epochs: int, batch: int, learning_rate: float
-) -> None:
+def _check_installed() -> None:
     missing = [name for name in ("jax", "optax") if find_spec(name) is None]
     if missing:
         raise ImportError(
             f"Training needs {' and '.join(missing)}, which cannot be imported. Install"
             ' "pymc-glm[diffusion]", or pass weights to NetworkDecoder, which needs neither.'
         )
-    bad = images.size - int(np.isfinite(images).sum())
-    if bad:
-        raise InvalidDataError(
-            f"The images have {bad} values that are NaN or infinite. Leave these images out."
-        )
-    if images.ndim < 2 or len(images) < 2 * HELD_OUT:
-        raise InvalidDataError(
-            f"Got images of shape {images.shape}. The first axis counts them, and"
-            f" {2 * HELD_OUT} are the least."
-        )
-    sizes = {"latent": latent, "hidden": hidden, "epochs": epochs, "batch": batch}
-    for name, size in {**sizes, "learning_rate": learning_rate}.items():
-        if not 0 < size < np.inf or (name in sizes and size != int(size)):
-            raise ValueError(
-                f"Got {name}={size!r}. It is a positive number"
-                f"{', and a whole one' if name in sizes else ''}."
-            )
 
 
 def _trained(job: _Job, channel: Channel) -> _Trained:

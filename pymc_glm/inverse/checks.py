@@ -1,28 +1,35 @@
-"""Checks of arguments that several samplers share."""
+"""A check of images that whatever is fitted to them makes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-__all__ = ["check_counts"]
+from pymc_glm.exceptions import InvalidDataError
+
+__all__ = ["finite_images"]
 
 
-def check_counts(**counts: Any) -> None:
-    """Refuse numbers of things that are not positive whole numbers.
+def finite_images(images: np.ndarray) -> np.ndarray:
+    """Images in double precision.
 
     Parameters
     ----------
-    **counts
-        By the names of the arguments.
+    images : ndarray, shape (n, ...)
+        Of any type of numbers.
+
+    Returns
+    -------
+    images : ndarray, shape (n, ...)
 
     Raises
     ------
-    ValueError
-        If one is not.
+    InvalidDataError
+        If they have values that are NaN or infinite.
     """
-    for name, count in counts.items():
-        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-        if not whole or count < 1:
-            raise ValueError(f"Got {name}={count!r}. It is a positive number, and a whole one.")
+    images = np.asarray(images, dtype=np.float64)
+    bad = images.size - np.isfinite(images).sum()
+    if bad:
+        raise InvalidDataError(
+            f"The images have {bad} values that are NaN or infinite. Leave these images out."
+        )
+    return images

@@ -11,7 +11,7 @@ import numpy as np
 
 from xarray import DataTree
 
-from pymc_glm.inverse.mixture import Mixture
+from pymc_glm.inverse.mixture import LOG_2PI, Mixture
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.results import to_datatree
 
@@ -129,7 +129,7 @@ def exact_posterior(problem: InverseProblem) -> MixturePosterior:
         residual = np.linalg.solve(marginal, gap)
         means[index] = prior.means[index] + half.T @ residual
         covariances[index] = covariance - half.T @ half
-        log_volume = 2.0 * np.log(np.diagonal(marginal)).sum() + len(gap) * np.log(2.0 * np.pi)
+        log_volume = 2.0 * np.log(np.diagonal(marginal)).sum() + len(gap) * LOG_2PI
         log_weights[index] -= 0.5 * (residual @ residual + log_volume)
     log_evidence = float(np.logaddexp.reduce(log_weights))
     return MixturePosterior(np.exp(log_weights - log_evidence), means, covariances, log_evidence)

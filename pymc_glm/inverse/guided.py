@@ -17,8 +17,8 @@ import numpy as np
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
+from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.exceptions import SamplingError
-from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree

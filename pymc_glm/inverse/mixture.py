@@ -105,12 +105,13 @@ class Mixture:
         joint = self.log_components(z)
         return joint - np.logaddexp.reduce(joint, axis=1)[:, None]
 
-    def score(self, z: np.ndarray) -> np.ndarray:
-        """Gradient of the log density, shape (n, k)."""
+    def with_score(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log density, shape (n,), and its gradient, shape (n, k)."""
         gaps = self.gaps(z)
         joint = self.log_joint(gaps)
-        shares = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
-        return -self.turned(shares[..., None] * gaps / self.variances)
+        log_density = np.logaddexp.reduce(joint, axis=1)
+        shares = np.exp(joint - log_density[:, None])
+        return log_density, -self.turned(shares[..., None] * gaps / self.variances)
 
     def along(self, v: np.ndarray) -> np.ndarray:
         """Vectors along the eigenvectors of each component, shape (n, K, k)."""

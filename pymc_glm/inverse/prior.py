@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.inverse.checks import finite_images
 from pymc_glm.inverse.decoders import AbstractDecoder, PrincipalComponents
 from pymc_glm.inverse.mixture import Mixture
 
@@ -128,12 +128,7 @@ class LatentMixturePrior:
         InvalidDataError
             If images have values that are NaN or infinite.
         """
-        images = np.asarray(images, dtype=np.float64)
-        bad = np.size(images) - np.isfinite(images).sum()
-        if bad:
-            raise InvalidDataError(
-                f"The images have {bad} values that are NaN or infinite. Leave these images out."
-            )
+        images = finite_images(images)
         mixture = _gaussian_mixture()(
             components, covariance_type="full", reg_covar=1e-4, random_state=random_seed, n_init=2
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def to_datatree(
     chains: int,
     rng: np.random.Generator,
     attributes: dict[str, Any],
+    statistics: Mapping[str, Sequence[float]] | None = None,
 ) -> DataTree:
     """Codes and images of a run.
 
@@ -36,11 +38,14 @@ def to_datatree(
         For what the decoder leaves out of the images.
     attributes : dict
         Of the posterior group.
+    statistics : mapping of str to sequence of float, optional
+        One number for each chain.
 
     Returns
     -------
     tree : DataTree
-        Groups ``posterior`` (``z`` and ``image``) and ``observed_data`` (``y``).
+        Groups ``posterior`` (``z`` and ``image``) and ``observed_data`` (``y``), and
+        ``sample_stats`` where there are statistics.
     """
     shape = problem.prior.decoder.shape
     images = problem.images(z, rng).reshape(chains, -1, *shape)
@@ -59,4 +64,8 @@ def to_datatree(
     shape_out = problem.operator.shape_out
     names = [f"y_{axis}" for axis in range(len(shape_out))]
     observed = xr.Dataset({"y": (names, problem.data.reshape(shape_out))})
-    return DataTree.from_dict({"/posterior": posterior, "/observed_data": observed})
+    groups = {"/posterior": posterior, "/observed_data": observed}
+    if statistics is not None:
+        by_chain = {name: ("chain", list(values)) for name, values in statistics.items()}
+        groups["/sample_stats"] = xr.Dataset(by_chain, {"chain": posterior["chain"]})
+    return DataTree.from_dict(groups)

@@ -21,13 +21,12 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
+from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.exceptions import SamplingError
-from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.prior import Denoised
 from pymc_glm.inverse.problem import InverseProblem, ZeroMean
 from pymc_glm.inverse.progress import StepProgress
@@ -118,13 +117,12 @@ def smc(
     with StepProgress(progressbar, steps * chains) as bar:
         runs = [_run(problem, shares, (draws, particles), rng, bar) for _ in range(chains)]
     attributes = {"sampler": "smc", "exact": True, "steps": steps, "particles": particles}
-    tree = to_datatree(problem, np.concatenate([run.z for run in runs]), chains, rng, attributes)
-    coords = {"chain": tree["posterior"]["chain"]}
     statistics = {
-        "log_evidence": ("chain", [run.log_evidence for run in runs]),
-        "smallest_ess": ("chain", [run.smallest for run in runs]),
+        "log_evidence": [run.log_evidence for run in runs],
+        "smallest_ess": [run.smallest for run in runs],
     }
-    tree["sample_stats"] = DataTree(xr.Dataset(statistics, coords))
+    z = np.concatenate([run.z for run in runs])
+    tree = to_datatree(problem, z, chains, rng, attributes, statistics)
     smallest = min(run.smallest for run in runs)
     if smallest < FEWEST:
         warnings.warn(

@@ -7,13 +7,12 @@ A reference for decoders under which the posterior has no closed form: nothing h
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
+from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.diffusion.warmup import tempered_draws
-from pymc_glm.inverse.checks import check_counts
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
@@ -98,10 +97,8 @@ def tempered(
             log_evidence.append(found.log_z)
             bar.advance()
     attributes = {"sampler": "tempered", "exact": True, "particles": particles, "moves": moves}
-    tree = to_datatree(problem, np.concatenate(z), chains, rng, attributes)
-    coords = {"chain": tree["posterior"]["chain"]}
-    tree["sample_stats"] = DataTree(xr.Dataset({"log_evidence": ("chain", log_evidence)}, coords))
-    return tree
+    statistics = {"log_evidence": log_evidence}
+    return to_datatree(problem, np.concatenate(z), chains, rng, attributes, statistics)
 
 
 class _Posterior:
@@ -118,5 +115,5 @@ class _Posterior:
         """Log density, shape (n,), and its gradient, shape (n, k)."""
         problem = self.problem
         log_likelihood, solved = problem.noise_law.weighed(problem.data - problem.predict(x))
-        slope = problem.prior.mixture.score(x) + problem.predict_pullback(x, solved)
-        return problem.prior.log_density(x) + log_likelihood, slope
+        log_prior, score = problem.prior.mixture.with_score(x)
+        return log_prior + log_likelihood, score + problem.predict_pullback(x, solved)

@@ -1,0 +1,46 @@
+"""Checks of numbers that several fits and samplers take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_counts", "check_positive"]
+
+
+def check_counts(**counts: Any) -> None:
+    """Refuse numbers of things that are not positive whole numbers.
+
+    Parameters
+    ----------
+    **counts
+        By the names of the arguments.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, count in counts.items():
+        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+        if not whole or count < 1:
+            raise ValueError(f"Got {name}={count!r}. It is a positive number, and a whole one.")
+
+
+def check_positive(**sizes: float) -> None:
+    """Refuse sizes that are not positive and finite.
+
+    Parameters
+    ----------
+    **sizes
+        By the names of the arguments.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, size in sizes.items():
+        if not 0.0 < size < np.inf:
+            raise ValueError(f"Got {name}={size}. It is a positive number.")
