@@ -118,13 +118,7 @@ def _coverage(
     rng: np.random.Generator,
 ) -> dict[str, float]:
     """Modes of proposals weighed by importance, and their distance from draws of the target."""
-    gradient = None
-    if proposal.kernel.needs_score:
-
-        def gradient(x: np.ndarray) -> np.ndarray:
-            return density.with_gradient(x)[1]
-
-    drawn = proposal.draw(rng, SCORED, 4, gradient)
+    drawn = proposal.draw(rng, SCORED, 4, proposal.gradient_of(density))
     log_weight = density.log_density(drawn.x) - drawn.log_proposal
     weight = np.exp(log_weight - log_weight.max())
     picked = rng.choice(SCORED, size=SCORED, p=weight / weight.sum())

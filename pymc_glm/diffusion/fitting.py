@@ -17,7 +17,7 @@ from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.metrics import Scores, score
-from pymc_glm.diffusion.modes import by_modes, mode_of_components
+from pymc_glm.diffusion.modes import by_modes, mode_of_components, shares_of_modes
 from pymc_glm.diffusion.prior import MASKED
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import (
@@ -32,7 +32,7 @@ from pymc_glm.diffusion.search import with_lost_modes
 from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
-from pymc_glm.diffusion.warmup import Warmup, warm_up
+from pymc_glm.diffusion.warmup import Warmup, spread_of, warm_up
 from pymc_glm.exceptions import InvalidDataError
 
 __all__ = ["Fitted", "Job", "fit"]
@@ -294,8 +294,8 @@ class _Chart:
         self, job: Job, density: Density, warmup: Warmup, rng: np.random.Generator
     ) -> None:
         self.layout = layout_of(job.model)
-        low, self.center, high = np.quantile(warmup.x, [0.16, 0.5, 0.84], axis=0)
-        spread = np.maximum(0.5 * (high - low), 1e-8 * (1.0 + np.abs(self.center)))
+        self.center = np.quantile(warmup.x, 0.5, axis=0)
+        spread = np.maximum(spread_of(warmup.x), 1e-8 * (1.0 + np.abs(self.center)))
         self.factor = np.diag(spread)
         self.white = Whitened(density, self.center, self.factor)
         self.y = self.white.inside(warmup.x)
@@ -317,7 +317,7 @@ class _Chart:
         mean = self.y.mean(axis=0)
         self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
         self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
-        _, of_warmup = by_modes(self.mixture, mode, warm)
+        of_warmup = np.argmax(shares_of_modes(self.mixture, mode, warm), axis=1)
         count = len(self.modes_alone.weights)
         self.fed = [len(np.unique(warmup.start[of_warmup == k])) for k in range(count)]
 

@@ -76,12 +76,7 @@ def score(
     -------
     scores : Scores
     """
-    gradient = None
-    if proposal.kernel.needs_score:
-
-        def gradient(x: np.ndarray) -> np.ndarray:
-            return density.with_gradient(x)[1]
-
+    gradient = proposal.gradient_of(density)
     candidates = proposal.draw(rng, n, paths, gradient)
     forward = density.log_density(candidates.x) - candidates.log_proposal
     target = draws[rng.permutation(len(draws))[np.arange(n) % len(draws)]]

@@ -9,7 +9,7 @@ from pymc_glm.diffusion.components import Moments, shrunk_factor
 from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.targets import Density
 
-__all__ = ["by_modes", "joined", "mode_of_components"]
+__all__ = ["by_modes", "joined", "mode_of_components", "shares_of_modes"]
 
 # A valley deeper than this, in the log density, separates two modes.
 DEPTH = 3.0
@@ -81,10 +81,24 @@ def by_modes(moments: Moments, mode: np.ndarray, draws: np.ndarray) -> tuple[Mom
     moments : Moments
     labels : ndarray of int, shape (n,)
     """
-    prior = mixture(NUMPY, moments.parameters())
-    responsible = np.exp(prior.log_responsibilities(NUMPY, draws))
-    share = responsible @ np.eye(mode.max() + 1)[mode]
+    share = shares_of_modes(moments, mode, draws)
     total = share.sum(axis=0)
     means = share.T @ draws / total[:, None]
     factors = np.stack([shrunk_factor(draws, share[:, k], means[k]) for k in range(len(total))])
     return Moments(total / total.sum(), means, factors), np.argmax(share, axis=1)
+
+
+def shares_of_modes(moments: Moments, mode: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Probabilities of the modes given each draw, shape (n, M).
+
+    Parameters
+    ----------
+    moments : Moments
+        The mixture.
+    mode : ndarray of int, shape (K,)
+        Mode of each component.
+    draws : ndarray, shape (n, d)
+        Points.
+    """
+    prior = mixture(NUMPY, moments.parameters())
+    return np.exp(prior.log_responsibilities(NUMPY, draws)) @ np.eye(mode.max() + 1)[mode]

@@ -17,7 +17,7 @@ from pymc_glm.diffusion.gated import GatedKernel
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.langevin import LANGEVIN, LangevinKernel
 from pymc_glm.diffusion.prior import mixture
-from pymc_glm.diffusion.targets import Layout
+from pymc_glm.diffusion.targets import Density, Layout
 
 __all__ = [
     "KERNELS",
@@ -192,6 +192,16 @@ class Proposal:
         """
         end = np.linalg.solve(self.factor, (x - self.center).T).T
         return self._averaged(self._backward(rng, end, paths, self._score(gradient)))
+
+    def gradient_of(self, density: Density) -> Callable[[np.ndarray], np.ndarray] | None:
+        """What `draw` and `weigh` take as the gradient; None where the kernel needs none.
+
+        Parameters
+        ----------
+        density : Density
+            Of the model's flat vector.
+        """
+        return (lambda x: density.with_gradient(x)[1]) if self.kernel.needs_score else None
 
     def save(self, path: str | FilePath) -> None:
         """Write to one file of NumPy's ``.npz`` format, without pickles.

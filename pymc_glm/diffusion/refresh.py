@@ -40,13 +40,9 @@ def refreshed(
     -------
     draws : ndarray, shape (n, d)
     """
-    gradient = None
     if proposal.kernel.needs_score:
         moves, paths = 3, 1
-
-        def gradient(x: np.ndarray) -> np.ndarray:
-            return density.with_gradient(x)[1]
-
+    gradient = proposal.gradient_of(density)
     chains = Chains(draws, density.log_density(draws))
     for _ in range(moves):
         chains = metropolis_move(proposal, density.log_density, rng, chains, paths, gradient).chains

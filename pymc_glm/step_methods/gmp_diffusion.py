@@ -247,7 +247,7 @@ class GMPDiffusion(BlockedStep):
             self.rng,
             Chains(x, value),
             self.paths,
-            self._score,
+            self.proposal.gradient_of(self.density),
         )
         accepted = bool(moved.accepted[0])
         self.rejections = 0 if accepted else self.rejections + 1
@@ -293,19 +293,13 @@ class GMPDiffusion(BlockedStep):
 
     def _arrival(self, x: np.ndarray) -> np.ndarray:
         """One of some proposed points by importance, or the given one where none has density."""
-        drawn = self.proposal.draw(self.rng, ARRIVALS, self.paths, self._score)
+        gradient = self.proposal.gradient_of(self.density)
+        drawn = self.proposal.draw(self.rng, ARRIVALS, self.paths, gradient)
         log_weight = self.density.log_density(drawn.x) - drawn.log_proposal
         if not np.isfinite(log_weight.max()):
             return x
         weight = np.exp(log_weight - log_weight.max())
         return drawn.x[[self.rng.choice(ARRIVALS, p=weight / weight.sum())]]
-
-    @property
-    def _score(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        return self._gradient if self.proposal.kernel.needs_score else None
-
-    def _gradient(self, x: np.ndarray) -> np.ndarray:
-        return self.density.with_gradient(x)[1]
 
 
 def _declare(step: GMPDiffusion, stats: dict[str, tuple[Any, Any]]) -> None:
