@@ -156,7 +156,8 @@ def _pool(
     if _is_tree(reference):
         values = _values(reference)
         return Pool.of(values, layout, len(next(iter(values.values()))) // 2)
-    most = max(len(next(iter(_values(tree).values()))) for tree in trees.values())
+    sizes = [tree["posterior"].sizes for tree in trees.values()]
+    most = max(size["chain"] * size["draw"] for size in sizes)
     return Pool.of(reference.draws(rng, TARGET_DRAWS + most), layout, TARGET_DRAWS)
 
 
