@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from psld import SEED, images, operators
+from psld import SEED, images
+from psld_recovery import operators
 
 from pymc_glm.inverse import (
     InverseProblem,

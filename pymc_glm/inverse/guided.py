@@ -36,7 +36,7 @@ class Reverse(TypedDict, total=False):
     """How the reverse diffusion runs, whatever guides it; see `dps`."""
 
     chains: int
-    steps: int
+    steps: int | np.ndarray
     eta: float
     norm: Norm
     random_seed: int | np.random.Generator | None
@@ -63,8 +63,10 @@ def dps(
         by.
     chains : int
         How many sets of draws, 1 by default.
-    steps : int
-        Reverse steps, 1000 by default.
+    steps : int or ndarray, shape (steps + 1,)
+        Reverse steps of the linear schedule, 1000 by default; or the shares of the signal at each
+        time of another, from 1 down. Codes begin as standard normal draws, so that the last share
+        is nearly 0 for any prior but that one.
     eta : float
         Noise of a step: 1, the default, is ancestral sampling, 0 the deterministic DDIM.
     norm : {"plain", "squared"}
@@ -234,7 +236,7 @@ def _guided(
     guide: _Guide,
     draws: int,
     chains: int = 1,
-    steps: int = 1000,
+    steps: int | np.ndarray = 1000,
     eta: float = 1.0,
     norm: Norm = "plain",
     random_seed: int | np.random.Generator | None = None,
@@ -243,7 +245,11 @@ def _guided(
     problem, rng = guide.problem, np.random.default_rng(random_seed)
     if norm not in ("plain", "squared"):
         raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
-    check_counts(draws=draws, chains=chains, steps=steps)
+    check_counts(draws=draws, chains=chains)
+    if not isinstance(steps, np.ndarray):
+        check_counts(steps=steps)
+    shares = signal_shares(steps)
+    count = len(shares) - 1
     if not 0.0 <= eta <= 1.0:
         raise ValueError(f"Got eta={eta}. It is between 0, without noise, and 1, ancestral.")
     for label, step in (
@@ -252,9 +258,8 @@ def _guided(
     ):
         if not np.all(np.isfinite(step)):
             raise ValueError(f"Got {label}={step}. The length of a step is finite.")
-    shares = signal_shares(steps)
     z = rng.standard_normal((chains * draws, problem.prior.decoder.latent))
-    with StepProgress(progressbar, steps) as bar, np.errstate(over="ignore", invalid="ignore"):
+    with StepProgress(progressbar, count) as bar, np.errstate(over="ignore", invalid="ignore"):
         for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):
             z = _reversed(guide, z, (now, following), eta, norm, rng)
             bar.advance()
@@ -264,7 +269,7 @@ def _guided(
             f"{lost} of {len(z)} codes are not finite. A measurement_step of"
             f" {np.max(guide.measurement_step):.3g} is too long for this problem: make it shorter."
         )
-    attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": steps, "eta": eta}
+    attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": count, "eta": eta}
     attributes |= {"unadjusted": 1, "norm": norm, "gluing_step": guide.gluing_step}
     attributes["measurement_step"] = np.max(guide.measurement_step)
     return to_datatree(problem, z, chains, rng, attributes)

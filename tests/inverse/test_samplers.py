@@ -144,6 +144,24 @@ def test_one_step_recovers_codes_by_steps_along_eigenvectors(prior, rng, name):
     assert np.min(errors) > 0.01 or name == "denoise"
 
 
+def test_one_step_from_a_draw_misses_by_the_start_and_by_the_code(prior, rng):
+    prior = single(prior)
+    operator = OPERATORS["box"](rng)
+    z = prior.draw(rng, 1)
+    data = operator.forward(prior.decoder.decode(z).reshape(SHAPE))
+    problem = InverseProblem(prior, operator, data, noise=1.0)
+    normal = problem.latent_matrix.T @ problem.latent_matrix
+    share, step = 0.98, 0.7
+    options = {"steps": np.array([1.0, share]), "eta": 0.0, "norm": "squared", **QUIET}
+    found = dps(problem, 5, measurement_step=step, random_seed=1, **options)
+    start = np.random.default_rng(1).standard_normal((5, len(z[0])))
+    root = np.sqrt(share)
+    miss = root * (start - step * root * start @ normal) + (step * root * z @ normal - z)
+    codes = found["posterior"]["z"].to_numpy()[0]
+    np.testing.assert_allclose(codes - z, miss, rtol=1e-10, atol=1e-12)
+    assert found["posterior"].attrs["steps"] == 1
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_gluing_is_a_second_measurement_under_a_linear_decoder(prior, rng, name):
     problem, _, _ = simulated(prior, name, 0.1, rng)
@@ -261,3 +279,6 @@ def test_refusals(prior, rng):
         smc(problem, 10, particles=5, **QUIET)
     with pytest.raises(ValueError, match="steps=2000"):
         smc(problem, 10, steps=2000, **QUIET)
+    for shares in ([1.0], [0.9, 0.5], [1.0, 0.5, 0.5], [1.0, 0.0], [1.0, np.nan], [[1.0, 0.5]]):
+        with pytest.raises(ValueError, match="shares of the signal, which fall from 1"):
+            dps(problem, 10, steps=np.array(shares), **QUIET)
