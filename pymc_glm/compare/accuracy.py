@@ -201,6 +201,8 @@ def _against_truth(
         return covered, float("nan"), float("nan")
     draws, image = matrix_of(values, pictures), _row(truth, pictures)
     peak = float(np.ptp(image))
+    if peak == 0.0:
+        return covered, float("nan"), float("nan")
     return covered, psnr(draws.mean(axis=0), image, peak), psnr(draws, image, peak)
 
 

@@ -9,6 +9,8 @@ Chung et al. (2023), arXiv:2209.14687 (DPS); Rout et al. (2023), arXiv:2307.0061
 
 from __future__ import annotations
 
+import warnings
+
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
@@ -25,6 +27,9 @@ from pymc_glm.inverse.results import to_datatree
 from pymc_glm.inverse.schedule import signal_shares
 
 __all__ = ["dps", "gml_dps", "psld"]
+
+# How much worse than draws of the prior those of a heuristic may explain the data.
+ASTRAY = 2.0
 
 Norm = Literal["plain", "squared"]
 # From clean codes, shape (n, k): lengths of a residual, shape (n,), and gradients of half of its
@@ -89,6 +94,11 @@ def dps(
     ------
     SamplingError
         If codes are not finite in the end: the step was too long.
+
+    Warns
+    -----
+    UserWarning
+        If draws explain the data far worse than those of the prior: the step was too long.
 
     References
     ----------
@@ -269,10 +279,26 @@ def _guided(
             f"{lost} of {len(z)} codes are not finite. A measurement_step of"
             f" {np.max(guide.measurement_step):.3g} is too long for this problem: make it shorter."
         )
+    _warn_if_astray(guide, z, rng)
     attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": count, "eta": eta}
     attributes |= {"unadjusted": 1, "norm": norm, "gluing_step": guide.gluing_step}
     attributes["measurement_step"] = np.max(guide.measurement_step)
     return to_datatree(problem, z, chains, rng, attributes)
+
+
+def _warn_if_astray(guide: _Guide, z: np.ndarray, rng: np.random.Generator) -> None:
+    """Steps that are too long lead off without ever being infinite."""
+    problem = guide.problem
+    # A generator of its own, so that draws do not depend on this.
+    unguided = problem.prior.draw(rng.spawn(1)[0], len(z))
+    found, before = (float(np.median(_measurement(problem, x)[0])) for x in (z, unguided))
+    if not found <= ASTRAY * before:
+        warnings.warn(
+            f"Draws miss the data by {found:.3g}, and draws of the prior by {before:.3g}. A"
+            f" measurement_step of {np.max(guide.measurement_step):.3g} is too long for this"
+            " problem: make it shorter.",
+            stacklevel=4,
+        )
 
 
 def _reversed(

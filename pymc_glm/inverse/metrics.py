@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pymc_glm.diffusion.checks import check_positive
 from pymc_glm.inverse.exact import MixturePosterior
 
 __all__ = ["LatentScores", "coverage", "latent_scores", "psnr", "sliced_wasserstein"]
@@ -53,7 +54,14 @@ def latent_scores(
     Returns
     -------
     scores : LatentScores
+
+    Raises
+    ------
+    ValueError
+        If draws are not of codes of the posterior, not two or more, or not finite.
     """
+    z = np.asarray(z)
+    _check_draws(z, len(posterior.mean), "z")
     covariance = posterior.covariance
     total = float(np.trace(covariance))
     reference = posterior.mixture.draw(rng, max(len(z), 4000))
@@ -88,15 +96,36 @@ def sliced_wasserstein(
     -------
     distance : float
 
+    Raises
+    ------
+    ValueError
+        If draws are not of vectors of one length, not two or more, or not finite.
+
     References
     ----------
     Bonneel et al. (2015), https://doi.org/10.1007/s10851-014-0506-3
     """
+    first, second = np.asarray(first), np.asarray(second)
+    _check_draws(first, second.shape[-1], "first")
+    _check_draws(second, first.shape[-1], "second")
     directions = rng.standard_normal((first.shape[1], count))
     directions /= np.linalg.norm(directions, axis=0)
     levels = (np.arange(min(len(first), len(second))) + 0.5) / min(len(first), len(second))
     quantiles = [_quantiles(draws @ directions, levels) for draws in (first, second)]
     return float(np.sqrt(np.mean((quantiles[0] - quantiles[1]) ** 2)))
+
+
+def _check_draws(draws: np.ndarray, size: int, name: str) -> None:
+    if draws.ndim != 2 or draws.shape[1] != size or len(draws) < 2:
+        raise ValueError(
+            f"Got {name} of shape {draws.shape}. It is (n, {size}) with n of at least 2: stack"
+            " chains and draws."
+        )
+    if not np.all(np.isfinite(draws)):
+        raise ValueError(
+            f"Got {name} with {int((~np.isfinite(draws)).sum())} values that are NaN or infinite."
+            " Distances need finite draws."
+        )
 
 
 def _quantiles(draws: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -153,13 +182,31 @@ def psnr(image: np.ndarray, truth: np.ndarray, peak: float = 2.0) -> float:
 
     Parameters
     ----------
-    image, truth : ndarray
-        Of one shape.
+    image : ndarray, shape (..., *truth.shape)
+        One image, or several whose squared errors are averaged.
+    truth : ndarray
+        What was to be found.
     peak : float
         Largest difference of two pixels.
 
     Returns
     -------
     ratio : float
+        Infinite where both are the same.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, or the peak is not positive.
     """
-    return float(10.0 * np.log10(peak**2 / np.mean((image - truth) ** 2)))
+    image, truth = np.asarray(image), np.asarray(truth)
+    if image.shape[image.ndim - truth.ndim :] != truth.shape:
+        raise ValueError(
+            f"Got an image of shape {image.shape} for a truth of shape {truth.shape}. The last"
+            " axes of images are those of the truth."
+        )
+    check_positive(peak=peak)
+    error = np.mean((image - truth) ** 2)
+    if error == 0.0:
+        return np.inf
+    return float(10.0 * np.log10(peak**2 / error))

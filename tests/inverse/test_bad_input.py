@@ -5,7 +5,17 @@ import pytest
 
 from simulations import simulated
 
-from pymc_glm.inverse import InverseProblem, coverage, dps, psld, smc
+from pymc_glm.inverse import (
+    InverseProblem,
+    coverage,
+    dps,
+    exact_posterior,
+    latent_scores,
+    psld,
+    psnr,
+    sliced_wasserstein,
+    smc,
+)
 
 QUIET = {"progressbar": False}
 
@@ -59,3 +69,40 @@ def test_an_array_is_no_operator(full_prior):
 def test_coverage_takes_draws_and_one_truth(draws, truth, probability, message):
     with pytest.raises(ValueError, match=message):
         coverage(draws, truth, probability)
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (np.zeros(3), r"first of shape \(3,\)\. It is \(n, 2\)"),
+        (np.zeros((5, 3)), r"first of shape \(5, 3\)\. It is \(n, 2\)"),
+        (np.zeros((1, 2)), r"first of shape \(1, 2\)"),
+        (np.array([[0.0, np.nan], [0.0, 1.0]]), "first with 1 values that are NaN"),
+    ],
+)
+def test_distances_are_of_draws_of_one_length(rng, first, message):
+    with pytest.raises(ValueError, match=message):
+        sliced_wasserstein(first, np.zeros((4, 2)), rng)
+
+
+def test_scores_are_of_codes_of_the_posterior(full_prior, rng):
+    problem, _, _ = simulated(full_prior, "random", 0.1, rng)
+    posterior = exact_posterior(problem)
+    with pytest.raises(ValueError, match=rf"z of shape .* It is \(n, {len(posterior.mean)}\)"):
+        latent_scores(posterior, np.zeros((10, 3)), rng)
+
+
+def test_psnr_is_of_images_of_one_shape():
+    truth = np.arange(6.0).reshape(2, 3)
+    with pytest.raises(ValueError, match=r"image of shape \(3, 2\) for a truth of shape \(2, 3\)"):
+        psnr(truth.T, truth)
+    with pytest.raises(ValueError, match="peak=0"):
+        psnr(truth, truth, 0)
+    assert psnr(truth, truth) == np.inf
+    assert psnr(np.stack([truth + 0.2, truth - 0.2]), truth) == pytest.approx(20.0)
+
+
+def test_steps_that_lead_astray_come_with_a_warning(full_prior, rng):
+    problem, _, _ = simulated(full_prior, "random", 0.1, rng)
+    with pytest.warns(UserWarning, match=r"A measurement_step of 1e\+10 is too long"):
+        dps(problem, 20, measurement_step=1e10, steps=20, random_seed=1, progressbar=False)
