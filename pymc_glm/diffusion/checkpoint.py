@@ -13,7 +13,7 @@ from pymc_glm.diffusion.proposal import flattened, nested, read_arrays
 from pymc_glm.diffusion.training import State
 from pymc_glm.diffusion.warmup import Warmup
 
-__all__ = ["Progress", "read_progress", "write_progress"]
+__all__ = ["Checkpoint", "Progress"]
 
 
 class Progress(NamedTuple):
@@ -31,18 +31,64 @@ class Progress(NamedTuple):
     state: State | None
 
 
-def write_progress(path: str, key: str, progress: Progress) -> None:
-    """Replace a checkpoint as a whole.
+class Checkpoint:
+    """The file of a fit's progress, if it is to have one. A full disk does not end a fit.
 
     Parameters
     ----------
-    path : str
-        The file.
+    path : str or None
+        The file; None for none.
     key : str
         What makes the fit another one: model, settings and seed.
-    progress : Progress
-        Where it is.
+
+    Attributes
+    ----------
+    failure : str
+        Why the file could not be written the last time; empty where it could.
     """
+
+    def __init__(self, path: str | None, key: str) -> None:
+        self.path = path
+        self.key = key
+        self.failure = ""
+
+    def save(self, progress: Progress) -> None:
+        """Replace the file as a whole.
+
+        Parameters
+        ----------
+        progress : Progress
+            Where the fit is.
+        """
+        if self.path is None:
+            return
+        self.failure = ""
+        try:
+            _write(self.path, self.key, progress)
+        except OSError as error:
+            _part(self.path).unlink(missing_ok=True)
+            self.failure = str(error)
+
+    def read(self) -> Progress | None:
+        """Return what the file has; None where there is none.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another fit, or is no checkpoint.
+        """
+        if self.path is None or not Path(self.path).exists():
+            return None
+        header, arrays = read_arrays(self.path)
+        if header.get("key") != self.key:
+            raise ValueError(
+                f"The checkpoint {self.path!r} was written for another model, seed or other"
+                " settings. Give those again, or another file."
+            )
+        return _progress(header, arrays)
+
+
+def _write(path: str, key: str, progress: Progress) -> None:
     warmup, state = progress
     arrays = {"x": warmup.x, "start": warmup.start, "log_z": np.array(warmup.log_z)}
     arrays |= {"gradients": np.array(warmup.gradients), "shares": np.array(warmup.shares)}
@@ -51,35 +97,18 @@ def write_progress(path: str, key: str, progress: Progress) -> None:
         header |= {"iteration": state.iteration, "leaves": len(state.leaves)}
         arrays |= flattened(state.parameters) | {"draws": state.draws}
         arrays |= {f"leaf{i}": leaf for i, leaf in enumerate(state.leaves)}
-    part = Path(f"{path}.part")
+    part = _part(path)
     with part.open("wb") as file:
         np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
     part.replace(path)
 
 
-def read_progress(path: str, key: str) -> Progress | None:
-    """Read a checkpoint; None where there is none.
+def _part(path: str) -> Path:
+    """Where a file is written before it replaces the one of that name."""
+    return Path(f"{path}.part")
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    key : str
-        What it must have been written for.
 
-    Raises
-    ------
-    ValueError
-        If it belongs to another fit, or is no checkpoint.
-    """
-    if not Path(path).exists():
-        return None
-    header, arrays = read_arrays(path)
-    if header.get("key") != key:
-        raise ValueError(
-            f"The checkpoint {path!r} was written for another model, seed or other settings. Give"
-            " those again, or another file."
-        )
+def _progress(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Progress:
     warmup = Warmup(
         arrays["x"],
         arrays["start"],

@@ -319,6 +319,12 @@ def _warn(fitted: Fitted) -> None:
             "Training was interrupted. The proposal is exact as it is, and less often accepted.",
             stacklevel=3,
         )
+    if fitted.unsaved:
+        warnings.warn(
+            f"The checkpoint could not be written: {fitted.unsaved}. The proposal is whole, but an"
+            " interrupted fit would begin anew.",
+            stacklevel=3,
+        )
     if report["recovered"] > NOTABLE:
         warnings.warn(
             f"Tempering had lost modes with {report['recovered']:.0%} of the posterior, which"

@@ -12,7 +12,7 @@ import numpy as np
 
 from pymc.model import Model
 
-from pymc_glm.diffusion.checkpoint import Progress, read_progress, write_progress
+from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
@@ -116,10 +116,13 @@ class Fitted(NamedTuple):
         The best one.
     stopped : bool
         Whether training ended early because the user asked for it.
+    unsaved : str
+        Why the checkpoint could not be written; empty where it could.
     """
 
     proposal: Proposal
     stopped: bool
+    unsaved: str
 
 
 def fit(job: Job, channel: Channel) -> Fitted:
@@ -139,13 +142,14 @@ def fit(job: Job, channel: Channel) -> Fitted:
     clock = time.process_time()
     rng = np.random.default_rng(job.seed)
     density, log_density, no_jax = _density(job)
-    progress = read_progress(job.checkpoint, job.key) if job.checkpoint else None
+    checkpoint = Checkpoint(job.checkpoint, job.key)
+    progress = checkpoint.read()
     warmup = _warmup(job, density, rng, channel) if progress is None else progress.warmup
     # Everything after the warm-up starts anew from the seed, resumed or not.
     rng = np.random.default_rng([job.seed, 1])
     state = None if progress is None else progress.state
     if progress is None:
-        _save(job, Progress(warmup, None))
+        checkpoint.save(Progress(warmup, None))
     channel.send({"stage": "mixture", "done": 0, "total": 1})
     chart = _Chart(job, density, warmup, rng)
     plain, target = chart.plain, chart.white.outside(chart.y)
@@ -153,7 +157,8 @@ def fit(job: Job, channel: Channel) -> Fitted:
     best, stopped = plain, False
     wanted = job.kernel if job.kernel != "auto" else "gated"
     if wanted == "mixture" or log_density is None or _suffices(job, scores["mixture"]):
-        return Fitted(chart.reported(best, scores, warmup, clock, no_jax), False)
+        reported = chart.reported(best, scores, warmup, clock, no_jax)
+        return Fitted(reported, False, checkpoint.failure)
     gaussians = chart.modes_alone if wanted == "gated" else chart.mixture
     candidates = None
     if job.refinement not in ("auto", "none"):
@@ -184,14 +189,15 @@ def fit(job: Job, channel: Channel) -> Fitted:
         prior = with_component(state.parameters["prior"], candidates, log_z)
         return state if prior is None else state.with_prior(prior)
 
-    state, stopped = _trained(job, trainer, state, warmup, channel, nearer, refined)
+    state, stopped = _trained(checkpoint, trainer, state, warmup, channel, nearer, refined)
     trained = chart.with_parameters(kernel, state.parameters)
     target = refreshed(trained, density, target, rng)
     scores["mixture"] = score(plain, density, target, rng)
     scores[wanted] = score(trained, density, target, rng)
     if job.kernel != "auto" or _is_better(scores[wanted], scores["mixture"]):
         best = trained
-    return Fitted(chart.reported(best, scores, warmup, clock, no_jax), stopped)
+    reported = chart.reported(best, scores, warmup, clock, no_jax)
+    return Fitted(reported, stopped, checkpoint.failure)
 
 
 def _density(job: Job) -> tuple[Density, Callable[[Any], Any] | None, str]:
@@ -248,11 +254,6 @@ def _candidates(
     return CandidateGaussians(means, None, chart.white.log_density(means))
 
 
-def _save(job: Job, progress: Progress) -> None:
-    if job.checkpoint:
-        write_progress(job.checkpoint, job.key, progress)
-
-
 def _suffices(job: Job, scores: Scores) -> bool:
     return job.kernel == "auto" and scores.acceptance >= GOOD_ENOUGH
 
@@ -262,7 +263,7 @@ def _is_better(trained: Scores, plain: Scores) -> bool:
 
 
 def _trained(
-    job: Job,
+    checkpoint: Checkpoint,
     trainer: Trainer,
     state: State,
     warmup: Warmup,
@@ -270,7 +271,7 @@ def _trained(
     nearer: Callable[[State], np.ndarray],
     refined: Callable[[State], State],
 ) -> tuple[State, bool]:
-    total, saved = job.schedule.iterations, time.monotonic()
+    total, saved = trainer.schedule.iterations, time.monotonic()
     while state.iteration < total:
         if 0 < trainer.schedule.alone == state.iteration:
             state = state._replace(draws=nearer(state))
@@ -279,11 +280,11 @@ def _trained(
         channel.send({"stage": "training", "done": state.iteration, "total": total, **figures})
         stopped = channel.is_stopped()
         if stopped or time.monotonic() - saved > SAVE_EVERY:
-            _save(job, Progress(warmup, state))
+            checkpoint.save(Progress(warmup, state))
             saved = time.monotonic()
         if stopped:
             return state, True
-    _save(job, Progress(warmup, state))
+    checkpoint.save(Progress(warmup, state))
     return state, False
 
 

@@ -285,6 +285,19 @@ def test_checkpoints_tell_predictors_apart_whose_coefficients_start_at_zero(tmp_
         run(regression(-2.0), checkpoint=path)
 
 
+def test_a_full_disk_does_not_end_a_fit(model, mixture, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    here(monkeypatch)
+    path = str(tmp_path / "fit.npz")
+    with pytest.warns(UserWarning, match=r"could not be written: .*No space left on device\. The"):
+        found = run(model, checkpoint=path)
+    assert_same(found, mixture)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("where", [".", "missing/fit.npz"])
 def test_checkpoints_that_cannot_be_written_are_refused_beforehand(model, tmp_path, where):
     with pytest.raises(ValueError, match=r"where no file can be written\. Name a file in a folder"):
