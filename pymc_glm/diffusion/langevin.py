@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from pymc_glm.diffusion.arrays import Arrays, softplus
+from pymc_glm.diffusion.arrays import NUMPY, Arrays, softplus
 from pymc_glm.diffusion.checks import check_positive
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
-from pymc_glm.diffusion.prior import Mixture, mixture
+from pymc_glm.diffusion.prior import MASKED, Mixture, mixture
 
 __all__ = ["LANGEVIN", "LangevinKernel"]
 
@@ -33,6 +33,8 @@ LANGEVIN = ("dis", "mcd", "cmcd", "dbs")
 # Step sizes fall to this share of the first one, by a squared cosine with this offset.
 LAST_STEP = 0.01
 OFFSET = 0.008
+# Longest first step over the smallest variance of the mixture.
+OVERSHOOT = 0.5
 # Scores are shortened to this length, the same way in both directions.
 LONGEST_SCORE = 1e3
 
@@ -49,7 +51,8 @@ class LangevinKernel(AbstractKernel):
     width : int
         Hidden units of each layer of each network.
     step_size : float
-        Of the first transition, before training.
+        Of the first transition, before training; at most half the smallest variance of the mixture,
+        as longer steps down its score overshoot.
     """
 
     def __init__(
@@ -71,9 +74,10 @@ class LangevinKernel(AbstractKernel):
     def new_parameters(self, rng: np.random.Generator, prior: dict[str, np.ndarray]) -> dict:
         """Untrained parameters: no control."""
         d = prior["means"].shape[1]
+        step_size = min(self.step_size, OVERSHOOT * _smallest_variance(prior))
         parameters: dict[str, Any] = {
             "prior": prior,
-            "step_size": np.array(np.log(np.expm1(self.step_size))),
+            "step_size": np.array(np.log(np.expm1(step_size))),
             "friction": np.full(d, np.log(np.expm1(1.0))),
         }
         if self.name != "mcd":
@@ -189,3 +193,9 @@ class LangevinKernel(AbstractKernel):
             return path[n] * target + (1.0 - path[n]) * prior.score(xp, x)
 
         return base
+
+
+def _smallest_variance(prior: dict[str, np.ndarray]) -> float:
+    """Of any component in use, in any direction."""
+    factors = mixture(NUMPY, prior).factors[prior["logits"] > 0.5 * MASKED]
+    return float(np.linalg.svd(factors, compute_uv=False).min()) ** 2

@@ -215,6 +215,17 @@ def test_unknown_kernels_are_refused():
         LangevinKernel("gated")
 
 
+@pytest.mark.parametrize(("scale", "step"), [(1.0, 0.05), (0.1, 0.005)])
+def test_first_steps_are_short_where_a_component_is_narrow(scale, step):
+    # In one direction of the second, which is aslant.
+    narrow = np.linalg.cholesky(np.array([[1.0, 0.6], [0.6, 1.0]]) * scale**2 / 0.4)
+    factors = np.stack([2.0 * np.eye(2), narrow])
+    prior = from_moments(np.full(2, 0.5), np.zeros((2, 2)), factors, slots=3)
+    kernel = LangevinKernel("dbs", 4)
+    found = kernel.new_parameters(np.random.default_rng(0), prior)["step_size"]
+    assert np.logaddexp(0.0, found) == pytest.approx(step)
+
+
 @pytest.mark.parametrize("name", [name for name in LANGEVIN if name != "dis"])
 def test_drifts_of_the_target_need_its_gradient(name):
     kernel = small_kernel(name)
