@@ -42,5 +42,6 @@ def check_positive(**sizes: float) -> None:
         If one is not.
     """
     for name, size in sizes.items():
-        if not 0.0 < size < np.inf:
-            raise ValueError(f"Got {name}={size}. It is a positive number.")
+        number = np.ndim(size) == 0 and np.asarray(size).dtype.kind in "iuf"
+        if not number or not 0.0 < size < np.inf:
+            raise ValueError(f"Got {name}={size!r}. It is a positive number.")

@@ -19,7 +19,7 @@ from pymc.progress_bar import ProgressBarOptions
 from pymc_glm.diffusion.checks import check_counts, check_positive
 from pymc_glm.diffusion.child import Channel, run_apart
 from pymc_glm.exceptions import InvalidDataError, SamplingError
-from pymc_glm.inverse.checks import finite_images
+from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import NetworkDecoder
 from pymc_glm.inverse.progress import StepProgress
 
@@ -117,7 +117,7 @@ def fit_autoencoder(
         prior = LatentMixturePrior.fit(images, decoder, components=2)
     """
     _check_installed()
-    images = finite_images(images)
+    images = finite_array(images, "The images", "Leave these images out.")
     if images.ndim < 2 or len(images) < 2 * HELD_OUT:
         raise InvalidDataError(
             f"Got images of shape {images.shape}. The first axis counts them, and"

@@ -1,35 +1,49 @@
-"""A check of images that whatever is fitted to them makes."""
+"""Checks of arrays that priors, problems and scores take."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from pymc_glm.exceptions import InvalidDataError
 
-__all__ = ["finite_images"]
+__all__ = ["finite_array"]
 
 
-def finite_images(images: np.ndarray) -> np.ndarray:
-    """Images in double precision.
+def finite_array(values: Any, name: str, fix: str = "They are finite numbers.") -> np.ndarray:
+    """A copy in double precision, which later changes of the original do not reach.
 
     Parameters
     ----------
-    images : ndarray, shape (n, ...)
-        Of any type of numbers.
+    values : array_like
+        Real numbers of any type.
+    name : str
+        What they are, in the plural, for messages.
+    fix : str
+        What to do about values that are not finite.
 
     Returns
     -------
-    images : ndarray, shape (n, ...)
+    values : ndarray
 
     Raises
     ------
     InvalidDataError
-        If they have values that are NaN or infinite.
+        If they are no real numbers, NaN or infinite, or masked.
     """
-    images = np.asarray(images, dtype=np.float64)
-    bad = images.size - np.isfinite(images).sum()
-    if bad:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidDataError(f"{name} are no array. {error}.") from error
+    if array.dtype.kind not in "biuf":
         raise InvalidDataError(
-            f"The images have {bad} values that are NaN or infinite. Leave these images out."
+            f"{name} are of type {array.dtype}. They are real numbers, in an array of one shape."
         )
-    return images
+    if np.ma.is_masked(values):
+        raise InvalidDataError(f"{name} have {np.ma.count_masked(values)} masked values. {fix}")
+    array = np.array(array, dtype=np.float64)
+    bad = array.size - np.isfinite(array).sum()
+    if bad:
+        raise InvalidDataError(f"{name} have {bad} values that are NaN or infinite. {fix}")
+    return array

@@ -7,7 +7,14 @@ from typing import final
 
 import numpy as np
 
+from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.inverse.checks import finite_array
+
 __all__ = ["AbstractDecoder", "NetworkDecoder", "PrincipalComponents"]
+
+# By how much products of basis vectors may be off.
+ORTHONORMAL = 1e-6
 
 
 class AbstractDecoder(ABC):
@@ -63,6 +70,13 @@ class PrincipalComponents(AbstractDecoder):
     residual_variance : float
         Mean variance of the components left out, as of probabilistic principal components.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, columns are not orthonormal, or a length is not positive.
+    InvalidDataError
+        If a number is NaN or infinite.
+
     References
     ----------
     Tipping and Bishop (1999), https://doi.org/10.1111/1467-9868.00196
@@ -87,10 +101,24 @@ class PrincipalComponents(AbstractDecoder):
         shape: tuple[int, ...],
         residual_variance: float = 0.0,
     ) -> None:
-        self.mean = mean
+        basis, scale = finite_array(basis, "The basis vectors"), finite_array(scale, "The scales")
+        self.mean = finite_array(mean, "The means")
+        size = int(np.prod(shape))
+        if basis.ndim != 2 or self.mean.shape != (size,) or basis.shape != (size, len(scale)):
+            raise ValueError(
+                f"Got a mean of shape {self.mean.shape}, a basis of {basis.shape} and a scale of"
+                f" {scale.shape}. Images of shape {tuple(shape)} need ({size},), ({size}, k) and"
+                " (k,)."
+            )
+        off = np.abs(basis.T @ basis - np.eye(len(scale))).max()
+        if off > ORTHONORMAL or scale.min() <= 0.0:
+            raise ValueError(
+                f"Got basis vectors whose products are off by {off:.3g}, and a smallest scale of"
+                f" {scale.min():.3g}. They are orthonormal, and scales positive."
+            )
         self.matrix = basis * scale
         self._inverse = basis.T / scale[:, None]
-        self.shape = shape
+        self.shape = tuple(shape)
         self.latent = basis.shape[1]
         self.residual_variance = residual_variance
 
@@ -108,18 +136,34 @@ class PrincipalComponents(AbstractDecoder):
         Returns
         -------
         decoder : PrincipalComponents
+
+        Raises
+        ------
+        ValueError
+            If there are not as many components.
+        InvalidDataError
+            If images have values that are NaN or infinite, or do not differ.
         """
-        n, d = len(images), images[0].size
+        images = finite_array(images, "The images", "Leave these images out.")
+        check_counts(latent=latent)
+        n, d = len(images), int(np.prod(images.shape[1:]))
         if not 0 < latent < min(n, d):
             raise ValueError(
                 f"Got latent={latent} for {n} images of {d} pixels. It is positive and less than"
                 " both."
             )
-        x = np.asarray(images, dtype=np.float64).reshape(n, d)
+        x = images.reshape(n, d)
         mean = x.mean(axis=0)
         _, singular, rows = np.linalg.svd(x - mean, full_matrices=False)
-        variance = singular**2 / (n - 1)
+        # Squares of huge numbers are found out below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = singular**2 / (n - 1)
         scale = np.full(latent, np.sqrt(variance[:latent].mean()))
+        if not 0.0 < scale[0] < np.inf:
+            raise InvalidDataError(
+                f"The images have components of standard deviation {scale[0]}. Their pixels do not"
+                " differ, or by numbers whose squares are none."
+            )
         residual = float(variance[latent:].sum() / (d - latent))
         return cls(mean, rows[:latent].T, scale, images.shape[1:], residual)
 

@@ -9,9 +9,12 @@ from typing import final
 
 import numpy as np
 
+from scipy.linalg import solve_triangular
 from xarray import DataTree
 
-from pymc_glm.inverse.mixture import LOG_2PI, Mixture
+from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.exceptions import SamplingError
+from pymc_glm.inverse.mixture import Mixture
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.results import to_datatree
 
@@ -29,21 +32,26 @@ class MixturePosterior:
         Of the prior's components given the data.
     means : ndarray, shape (K, k)
         Of the code given the data and its component.
-    covariances : ndarray, shape (K, k, k)
-        The same.
+    factors : ndarray, shape (K, k, k)
+        F of the covariances FF' of the code given the data and its component.
     log_evidence : float
         Log density of the data.
     """
 
     weights: np.ndarray
     means: np.ndarray
-    covariances: np.ndarray
+    factors: np.ndarray
     log_evidence: float
 
     @cached_property
     def mixture(self) -> Mixture:
         """The same by its eigenvectors."""
-        return Mixture.of(self.weights, self.means, self.covariances)
+        return Mixture.of_factors(self.weights, self.means, self.factors)
+
+    @property
+    def covariances(self) -> np.ndarray:
+        """Of the code given the data and its component, shape (K, k, k)."""
+        return self.factors @ np.swapaxes(self.factors, 1, 2)
 
     @property
     def mean(self) -> np.ndarray:
@@ -89,7 +97,18 @@ class MixturePosterior:
         Returns
         -------
         tree : DataTree
+
+        Raises
+        ------
+        ValueError
+            If numbers are not positive and whole, or the problem is another one.
         """
+        check_counts(draws=draws, chains=chains)
+        if problem.prior.decoder.latent != self.means.shape[1]:
+            raise ValueError(
+                f"Got a problem with codes of length {problem.prior.decoder.latent}. This is the"
+                f" posterior of another, whose codes have {self.means.shape[1]}."
+            )
         rng = np.random.default_rng(random_seed)
         z = self.mixture.draw(rng, chains * draws)
         attributes = {"sampler": "exact", "exact": True, "log_evidence": self.log_evidence}
@@ -112,24 +131,37 @@ def exact_posterior(problem: InverseProblem) -> MixturePosterior:
     ------
     ValueError
         If the decoder is not linear.
+    SamplingError
+        If the data are so far from everything under the prior that no density is a number, or the
+        noise is so small that the covariance of the data is singular in double precision.
     """
     if not problem.is_linear:
         raise ValueError(
             f"The decoder is a {type(problem.prior.decoder).__name__}, under which the posterior"
             " has no closed form. Use pymc_glm.inverse.smc or pymc_glm.inverse.tempered."
         )
-    prior, b = problem.prior, problem.latent_matrix
-    gaps = problem.data - problem.predict(prior.means)
+    prior, k = problem.prior, problem.prior.decoder.latent
+    law = problem.noise_law
+    slope = law.whitened(problem.latent_matrix)
+    gaps = law.whitened((problem.data - problem.predict(prior.means)).T).T
     log_weights = np.log(prior.weights)
-    means, covariances = np.empty_like(prior.means), np.empty_like(prior.covariances)
+    means, factors = np.empty_like(prior.means), np.empty_like(prior.covariances)
     for index, (gap, covariance) in enumerate(zip(gaps, prior.covariances, strict=True)):
-        cross = covariance @ b.T
-        marginal = np.linalg.cholesky(b @ cross + problem.noise_covariance)
-        half = np.linalg.solve(marginal, cross.T)
-        residual = np.linalg.solve(marginal, gap)
-        means[index] = prior.means[index] + half.T @ residual
-        covariances[index] = covariance - half.T @ half
-        log_volume = 2.0 * np.log(np.diagonal(marginal)).sum() + len(gap) * LOG_2PI
-        log_weights[index] -= 0.5 * (residual @ residual + log_volume)
+        # Least squares, as forming a precision or a marginal covariance would square the ratio of
+        # signal to noise.
+        root = np.linalg.cholesky(covariance)
+        stacked = np.concatenate([slope @ root, np.eye(k)])
+        q, r = np.linalg.qr(stacked)
+        coordinates = solve_triangular(r, q[: len(gap)].T @ gap)
+        left = gap - slope @ (root @ coordinates)
+        means[index] = prior.means[index] + root @ coordinates
+        factors[index] = root @ solve_triangular(r, np.eye(k))
+        log_volume = 2.0 * np.log(np.abs(np.diagonal(r))).sum() + law.log_volume
+        log_weights[index] -= 0.5 * (left @ left + coordinates @ coordinates + log_volume)
     log_evidence = float(np.logaddexp.reduce(log_weights))
-    return MixturePosterior(np.exp(log_weights - log_evidence), means, covariances, log_evidence)
+    if not np.isfinite(log_evidence):
+        raise SamplingError(
+            f"The log evidence is {log_evidence}. The data are too far from everything under the"
+            " prior: check the noise and the units."
+        )
+    return MixturePosterior(np.exp(log_weights - log_evidence), means, factors, log_evidence)

@@ -21,6 +21,7 @@ from xarray import DataTree
 
 from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.exceptions import SamplingError
+from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
@@ -118,7 +119,7 @@ def dps(
         problem = InverseProblem(prior, operator, operator.forward(images[0]), noise=0.1)
         dps(problem, draws=100, measurement_step=0.1, random_seed=1, progressbar=False)
     """
-    return _guided("dps", _Guide(problem, measurement_step), draws, **reverse)
+    return _guided("dps", _Guide.of(problem, measurement_step), draws, **reverse)
 
 
 def gml_dps(
@@ -151,7 +152,7 @@ def gml_dps(
     ----------
     Rout et al. (2023), arXiv:2307.00619
     """
-    guide = _Guide(problem, measurement_step, _goodness, gluing_step)
+    guide = _Guide.of(problem, measurement_step, _goodness, gluing_step)
     return _guided("gml_dps", guide, draws, **reverse)
 
 
@@ -185,7 +186,7 @@ def psld(
     ----------
     Rout et al. (2023), arXiv:2307.00619
     """
-    guide = _Guide(problem, measurement_step, _gluing, gluing_step)
+    guide = _Guide.of(problem, measurement_step, _gluing, gluing_step)
     return _guided("psld", guide, draws, **reverse)
 
 
@@ -196,6 +197,31 @@ class _Guide(NamedTuple):
     measurement_step: float | np.ndarray
     glue: Residual | None = None
     gluing_step: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        problem: InverseProblem,
+        measurement_step: float | np.ndarray,
+        glue: Residual | None = None,
+        gluing_step: float = 0.0,
+    ) -> _Guide:
+        """Refuse steps that are no lengths."""
+        if not isinstance(problem, InverseProblem):
+            raise TypeError(
+                f"Got a problem of type {type(problem).__name__}. It is an InverseProblem."
+            )
+        gluing = _length(gluing_step, "gluing_step")
+        if np.ndim(measurement_step) == 0:
+            return cls(problem, _length(measurement_step, "measurement_step"), glue, gluing)
+        matrix = finite_array(measurement_step, "The entries of measurement_step")
+        k = problem.prior.decoder.latent
+        if matrix.shape != (k, k):
+            raise ValueError(
+                f"Got a measurement_step of shape {matrix.shape}. It is a number, or a matrix of"
+                f" shape {(k, k)} for codes of length {k}."
+            )
+        return cls(problem, matrix, glue, gluing)
 
     def gradient(self, clean: np.ndarray, norm: Norm, pull_back: Callable) -> np.ndarray:
         """The step for the noisy codes, shape (n, k)."""
@@ -209,6 +235,13 @@ class _Guide(NamedTuple):
             return moved
         length, gradient = self.glue(self.problem, clean)
         return moved + self.gluing_step * pull_back(_of_term(gradient, length, norm, 1.0))
+
+
+def _length(step: Any, name: str) -> float:
+    number = np.ndim(step) == 0 and np.asarray(step).dtype.kind in "iuf"
+    if not number or not 0.0 <= step < np.inf:
+        raise ValueError(f"Got {name}={step!r}. The length of a step is zero, or positive.")
+    return float(step)
 
 
 def _of_term(gradient: np.ndarray, length: np.ndarray, norm: Norm, unit: float) -> np.ndarray:
@@ -241,7 +274,17 @@ def _gluing(problem: InverseProblem, z: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.linalg.norm(gap, axis=1), gap - back
 
 
-def _guided(
+def _guided(name: str, guide: _Guide, draws: int, **reverse: Unpack[Reverse]) -> DataTree:
+    unknown = set(reverse) - set(Reverse.__annotations__)
+    if unknown:
+        raise TypeError(
+            f"{name}() got an unexpected keyword argument {min(unknown)!r}. How the diffusion runs"
+            f" is set by {', '.join(Reverse.__annotations__)}."
+        )
+    return _run(name, guide, draws, **reverse)
+
+
+def _run(
     name: str,
     guide: _Guide,
     draws: int,
@@ -256,18 +299,12 @@ def _guided(
     if norm not in ("plain", "squared"):
         raise ValueError(f"Got norm={norm!r}. Choose 'plain' or 'squared'.")
     check_counts(draws=draws, chains=chains)
-    if not isinstance(steps, np.ndarray):
+    if np.ndim(steps) == 0:
         check_counts(steps=steps)
     shares = signal_shares(steps)
     count = len(shares) - 1
     if not 0.0 <= eta <= 1.0:
         raise ValueError(f"Got eta={eta}. It is between 0, without noise, and 1, ancestral.")
-    for label, step in (
-        ("measurement_step", guide.measurement_step),
-        ("gluing_step", guide.gluing_step),
-    ):
-        if not np.all(np.isfinite(step)):
-            raise ValueError(f"Got {label}={step}. The length of a step is finite.")
     z = rng.standard_normal((chains * draws, problem.prior.decoder.latent))
     with StepProgress(progressbar, count) as bar, np.errstate(over="ignore", invalid="ignore"):
         for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pymc_glm.diffusion.checks import check_positive
+from pymc_glm.diffusion.checks import check_counts, check_positive
+from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.exact import MixturePosterior
 
 __all__ = ["LatentScores", "coverage", "latent_scores", "psnr", "sliced_wasserstein"]
@@ -38,7 +39,7 @@ class LatentScores(NamedTuple):
 
 
 def latent_scores(
-    posterior: MixturePosterior, z: np.ndarray, rng: np.random.Generator
+    posterior: MixturePosterior, z: np.ndarray, rng: int | np.random.Generator
 ) -> LatentScores:
     """Score draws of a code.
 
@@ -48,7 +49,7 @@ def latent_scores(
         The truth.
     z : ndarray, shape (n, k)
         Draws.
-    rng : numpy.random.Generator
+    rng : int or Generator
         For exact draws and projections.
 
     Returns
@@ -60,8 +61,8 @@ def latent_scores(
     ValueError
         If draws are not of codes of the posterior, not two or more, or not finite.
     """
-    z = np.asarray(z)
-    _check_draws(z, len(posterior.mean), "z")
+    z = _drawn(z, len(posterior.mean), "z")
+    rng = np.random.default_rng(rng)
     covariance = posterior.covariance
     total = float(np.trace(covariance))
     reference = posterior.mixture.draw(rng, max(len(z), 4000))
@@ -79,7 +80,7 @@ def latent_scores(
 
 
 def sliced_wasserstein(
-    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, count: int = PROJECTIONS
+    first: np.ndarray, second: np.ndarray, rng: int | np.random.Generator, count: int = PROJECTIONS
 ) -> float:
     """Root mean square of the Wasserstein distances of order two of projections to lines.
 
@@ -87,7 +88,7 @@ def sliced_wasserstein(
     ----------
     first, second : ndarray, shape (n, k), (m, k)
         Draws.
-    rng : numpy.random.Generator
+    rng : int or Generator
         For the directions.
     count : int
         Number of directions.
@@ -105,9 +106,10 @@ def sliced_wasserstein(
     ----------
     Bonneel et al. (2015), https://doi.org/10.1007/s10851-014-0506-3
     """
-    first, second = np.asarray(first), np.asarray(second)
-    _check_draws(first, second.shape[-1], "first")
-    _check_draws(second, first.shape[-1], "second")
+    check_counts(count=count)
+    size = np.shape(second)[-1]
+    first, second = _drawn(first, size, "first"), _drawn(second, size, "second")
+    rng = np.random.default_rng(rng)
     directions = rng.standard_normal((first.shape[1], count))
     directions /= np.linalg.norm(directions, axis=0)
     levels = (np.arange(min(len(first), len(second))) + 0.5) / min(len(first), len(second))
@@ -115,17 +117,14 @@ def sliced_wasserstein(
     return float(np.sqrt(np.mean((quantiles[0] - quantiles[1]) ** 2)))
 
 
-def _check_draws(draws: np.ndarray, size: int, name: str) -> None:
+def _drawn(draws: np.ndarray, size: int, name: str) -> np.ndarray:
+    draws = finite_array(draws, f"The draws {name!r}", "Distances need finite ones.")
     if draws.ndim != 2 or draws.shape[1] != size or len(draws) < 2:
         raise ValueError(
             f"Got {name} of shape {draws.shape}. It is (n, {size}) with n of at least 2: stack"
             " chains and draws."
         )
-    if not np.all(np.isfinite(draws)):
-        raise ValueError(
-            f"Got {name} with {int((~np.isfinite(draws)).sum())} values that are NaN or infinite."
-            " Distances need finite draws."
-        )
+    return draws
 
 
 def _quantiles(draws: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -157,19 +156,18 @@ def coverage(draws: np.ndarray, truth: np.ndarray, probability: float = 0.9) -> 
     Raises
     ------
     ValueError
-        If shapes do not agree, draws are not finite, or the probability is none.
+        If shapes do not agree, a number is not finite, or the probability is none.
     """
-    draws, truth = np.asarray(draws), np.asarray(truth)
-    if draws.ndim != 2 or draws.shape[1:] != truth.shape:
+    draws = finite_array(draws, "The draws", "Intervals need finite ones.")
+    truth = finite_array(truth, "The true values", "Leave out what is not known.")
+    if draws.ndim != 2 or draws.shape[1:] != truth.shape or draws.size == 0:
         raise ValueError(
             f"Got draws of shape {draws.shape} for a truth of shape {truth.shape}. They are (n, d)"
             " and (d,): stack chains and draws, and flatten images."
         )
-    if not np.all(np.isfinite(draws)) or not 0.0 < probability < 1.0:
-        raise ValueError(
-            f"Got {int((~np.isfinite(draws)).sum())} draws that are not finite, and"
-            f" probability={probability}. Intervals need finite draws and a number between 0 and 1."
-        )
+    check_positive(probability=probability)
+    if not probability < 1.0:
+        raise ValueError(f"Got probability={probability}. It is between 0 and 1.")
     tail = 0.5 * (1.0 - probability)
     low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     return float(np.mean((low <= truth) & (truth <= high)))
@@ -197,10 +195,10 @@ def psnr(image: np.ndarray, truth: np.ndarray, peak: float = 2.0) -> float:
     Raises
     ------
     ValueError
-        If shapes do not agree, or the peak is not positive.
+        If shapes do not agree, a number is not finite, or the peak is not positive.
     """
-    image, truth = np.asarray(image), np.asarray(truth)
-    if image.shape[image.ndim - truth.ndim :] != truth.shape:
+    image, truth = finite_array(image, "The image's pixels"), finite_array(truth, "The true pixels")
+    if truth.size == 0 or image.shape[image.ndim - truth.ndim :] != truth.shape:
         raise ValueError(
             f"Got an image of shape {image.shape} for a truth of shape {truth.shape}. The last"
             " axes of images are those of the truth."

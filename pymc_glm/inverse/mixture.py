@@ -58,6 +58,12 @@ class Mixture:
             )
         return cls(weights, means, variances, vectors)
 
+    @classmethod
+    def of_factors(cls, weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> Mixture:
+        """The mixture with covariances FF' of given factors F, shape (K, k, k)."""
+        vectors, deviations, _ = np.linalg.svd(factors)
+        return cls(weights, means, deviations**2, vectors)
+
     @property
     def mean(self) -> np.ndarray:
         """Shape (k,)."""

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from pymc_glm.inverse.checks import finite_images
+from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import AbstractDecoder, PrincipalComponents
 from pymc_glm.inverse.mixture import Mixture
 
@@ -58,7 +60,10 @@ class LatentMixturePrior:
     Raises
     ------
     ValueError
-        If shapes do not agree, or a covariance is not positive definite.
+        If shapes do not agree, a covariance is not symmetric and positive definite, weights do not
+        sum to one, or the decoder's residual variance is none.
+    InvalidDataError
+        If a number is NaN or infinite.
 
     Examples
     --------
@@ -80,10 +85,19 @@ class LatentMixturePrior:
         covariances: np.ndarray,
         decoder: AbstractDecoder,
     ) -> None:
-        self.weights = np.asarray(weights, dtype=np.float64)
-        self.means = np.asarray(means, dtype=np.float64)
-        self.covariances = np.asarray(covariances, dtype=np.float64)
+        self.weights = finite_array(weights, "The weights")
+        self.means = finite_array(means, "The means")
+        self.covariances = finite_array(covariances, "The covariances")
         self.decoder = decoder
+        if not 0.0 <= decoder.residual_variance < np.inf:
+            raise ValueError(
+                f"The decoder has residual_variance={decoder.residual_variance}. It is a variance:"
+                " zero, or positive and finite."
+            )
+        if self.weights.ndim != 1:
+            raise ValueError(
+                f"Got weights of shape {self.weights.shape}. They are one for each component."
+            )
         count, k = len(self.weights), decoder.latent
         if self.means.shape != (count, k) or self.covariances.shape != (count, k, k):
             raise ValueError(
@@ -96,6 +110,15 @@ class LatentMixturePrior:
                 f"Got weights with minimum {self.weights.min():.3g} and sum"
                 f" {self.weights.sum():.6g}. They are positive and sum to one."
             )
+        self.weights /= self.weights.sum()
+        transposed = np.swapaxes(self.covariances, 1, 2)
+        if not np.allclose(self.covariances, transposed, rtol=1e-6, atol=0.0):
+            off = np.abs(self.covariances - transposed).max()
+            raise ValueError(
+                f"Got covariances that differ from their transposes by up to {off:.3g}. They are"
+                " symmetric."
+            )
+        self.covariances = 0.5 * (self.covariances + transposed)
         self.mixture = Mixture.of(self.weights, self.means, self.covariances)
 
     @classmethod
@@ -104,7 +127,7 @@ class LatentMixturePrior:
         images: np.ndarray,
         latent: int | AbstractDecoder = 20,
         components: int = 10,
-        random_seed: int = 0,
+        random_seed: int | np.random.Generator = 0,
     ) -> LatentMixturePrior:
         """Fit a mixture to the codes of images by scikit-learn.
 
@@ -116,7 +139,7 @@ class LatentMixturePrior:
             Number of principal components, or a decoder that is fitted already.
         components : int
             Of the mixture.
-        random_seed : int
+        random_seed : int or Generator
             Of the start.
 
         Returns
@@ -126,13 +149,31 @@ class LatentMixturePrior:
         Raises
         ------
         InvalidDataError
-            If images have values that are NaN or infinite.
+            If images have values that are NaN or infinite, are all the same, or have another shape
+            than those of the decoder.
+        ValueError
+            If there are fewer images than components, or a number is not positive and whole.
         """
-        images = finite_images(images)
+        images = finite_array(images, "The images", "Leave these images out.")
+        check_counts(components=components)
+        if images.ndim < 2 or len(images) < max(components, 2):
+            raise ValueError(
+                f"Got images of shape {images.shape} for {components} components. Their first axis"
+                " counts images, of which there are as many as components, and two."
+            )
+        if isinstance(random_seed, np.random.Generator):
+            random_seed = int(random_seed.integers(2**31))
+        decoder = latent
+        if not isinstance(decoder, AbstractDecoder):
+            decoder = PrincipalComponents.fit(images, decoder)
+        if images.shape[1:] != decoder.shape:
+            raise InvalidDataError(
+                f"The images have shape {images.shape[1:]}, and the decoder's {decoder.shape}. Give"
+                " those that it was fitted to."
+            )
         mixture = _gaussian_mixture()(
             components, covariance_type="full", reg_covar=1e-4, random_state=random_seed, n_init=2
         )
-        decoder = PrincipalComponents.fit(images, latent) if isinstance(latent, int) else latent
         mixture.fit(decoder.encode(images.reshape(len(images), -1)))
         return cls(
             mixture.weights_ / mixture.weights_.sum(),

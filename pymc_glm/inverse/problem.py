@@ -7,10 +7,11 @@ from typing import final
 
 import numpy as np
 
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve, solve_triangular
 from scipy.sparse import csr_array
 
-from pymc_glm.exceptions import InvalidDataError
+from pymc_glm.exceptions import InvalidDataError, SamplingError
+from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import PrincipalComponents
 from pymc_glm.inverse.mixture import LOG_2PI
 from pymc_glm.inverse.prior import LatentMixturePrior
@@ -18,6 +19,8 @@ from pymc_glm.operators import AbstractOperator
 
 __all__ = ["InverseProblem", "ZeroMean"]
 
+# Of noise, so that its square is a number.
+SMALLEST = 1e-150
 # Matrices with fewer nonzero entries than this share are multiplied as sparse ones.
 SPARSE = 0.1
 
@@ -73,11 +76,13 @@ class InverseProblem:
                 f"Got an operator of type {type(operator).__name__}. It is one of"
                 " pymc_glm.operators: Sparse takes a matrix."
             )
-        if not isinstance(noise, int | float | np.number) or isinstance(noise, bool):
+        if np.ndim(noise) or np.asarray(noise).dtype.kind not in "iuf":
             raise TypeError(
                 f"Got noise={noise!r}. It is one number: the standard deviation of all data."
             )
-        data = np.asarray(data, dtype=np.float64)
+        data = finite_array(
+            data, "The data", "Measure the others alone, by pymc_glm.operators.Mask."
+        )
         if operator.shape_in != prior.decoder.shape:
             raise InvalidDataError(
                 f"{operator.name} takes arrays of shape {operator.shape_in}, and the prior's images"
@@ -87,15 +92,10 @@ class InverseProblem:
             raise InvalidDataError(
                 f"The data have shape {data.shape}. {operator.name} returns {operator.shape_out}."
             )
-        bad = data.size - np.isfinite(data).sum()
-        if bad:
+        if not SMALLEST < noise < 1.0 / SMALLEST:
             raise InvalidDataError(
-                f"The data have {bad} values that are NaN or infinite. Measure the others alone, by"
-                " pymc_glm.operators.Mask."
-            )
-        if not 0.0 < noise < np.inf:
-            raise InvalidDataError(
-                f"Got noise={noise}. It is the standard deviation of the data's noise, positive."
+                f"Got noise={noise}. It is the standard deviation of the data's noise, positive,"
+                " and so is its square."
             )
         self.prior = prior
         self.operator = operator
@@ -179,22 +179,49 @@ class ZeroMean:
     ----------
     covariance : ndarray, shape (m, m)
         Positive definite.
+
+    Attributes
+    ----------
+    log_volume : float
+        Minus twice the log density at zero.
+
+    Raises
+    ------
+    SamplingError
+        If it is not, in double precision.
     """
 
     def __init__(self, covariance: np.ndarray) -> None:
         variance = np.diagonal(covariance)
         self._variance = variance
-        self._factor = None
+        self._factor: np.ndarray | None = None
         log_volume = np.log(variance).sum()
         if np.count_nonzero(covariance) > len(variance):
-            self._factor = cho_factor(covariance, lower=True)
-            log_volume = 2.0 * np.log(np.diagonal(self._factor[0])).sum()
-        self._log_volume = log_volume + len(variance) * LOG_2PI
+            self._factor = _cholesky(covariance)
+            log_volume = 2.0 * np.log(np.diagonal(self._factor)).sum()
+        self.log_volume = log_volume + len(variance) * LOG_2PI
 
     def weighed(self, gap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log density of vectors, shape (n,), and the precision times them, shape (n, m)."""
         if self._factor is None:
             solved = gap / self._variance
         else:
-            solved = cho_solve(self._factor, gap.T).T
-        return -0.5 * (np.einsum("nm,nm->n", gap, solved) + self._log_volume), solved
+            solved = cho_solve((self._factor, True), gap.T).T
+        return -0.5 * (np.einsum("nm,nm->n", gap, solved) + self.log_volume), solved
+
+    def whitened(self, v: np.ndarray) -> np.ndarray:
+        """Columns, shape (m, n), in coordinates in which the law is standard normal."""
+        if self._factor is None:
+            return v / np.sqrt(self._variance)[:, None]
+        return solve_triangular(self._factor, v, lower=True)
+
+
+def _cholesky(covariance: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError as error:
+        raise SamplingError(
+            "The covariance of the data is singular in double precision; its largest variance is"
+            f" {np.diagonal(covariance).max():.3g}. The noise is too small beside that: give it a"
+            " larger standard deviation."
+        ) from error

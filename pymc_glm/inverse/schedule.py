@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_glm.inverse.checks import finite_array
+
 __all__ = ["signal_shares"]
 
 TRAINED = 1000
@@ -38,8 +40,8 @@ def signal_shares(steps: int | np.ndarray) -> np.ndarray:
     >>> signal_shares(1)[0]
     np.float64(1.0)
     """
-    if isinstance(steps, np.ndarray):
-        return _checked(steps)
+    if np.ndim(steps):
+        return _checked(finite_array(steps, "The shares of the signal in steps"))
     if not 1 <= steps <= TRAINED:
         raise ValueError(f"Got steps={steps}. The schedule has 1 to {TRAINED} of them.")
     shares = np.concatenate([[1.0], np.cumprod(1.0 - np.linspace(FIRST, LAST, TRAINED))])

@@ -6,18 +6,24 @@ A reference for decoders under which the posterior has no closed form: nothing h
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
 from pymc_glm.diffusion.checks import check_counts
-from pymc_glm.diffusion.warmup import tempered_draws
+from pymc_glm.diffusion.warmup import Warmup, tempered_draws
+from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.problem import InverseProblem
 from pymc_glm.inverse.progress import StepProgress
 from pymc_glm.inverse.results import to_datatree
 
 __all__ = ["tempered"]
+
+# Share of the particles that have to be distinct.
+FEWEST = 0.5
 
 
 def tempered(
@@ -53,13 +59,18 @@ def tempered(
     Returns
     -------
     tree : DataTree
-        With ``log_evidence`` of each run in ``sample_stats``. Compare runs: they are as far from
-        one another as from the posterior.
+        With ``log_evidence`` of each run, and the number of distinct particles, in
+        ``sample_stats``. Compare runs: they are as far from one another as from the posterior.
 
     Raises
     ------
     SamplingError
         If temperatures do not advance.
+
+    Warns
+    -----
+    UserWarning
+        If moves were hardly accepted, so that few particles are distinct.
 
     References
     ----------
@@ -89,16 +100,42 @@ def tempered(
     posterior = _Posterior(problem)
     mean, covariance = problem.prior.mixture.mean, problem.prior.mixture.covariance
     law = mean, np.sqrt(np.diagonal(covariance))
-    z, log_evidence = [], []
+    z: list[np.ndarray] = []
+    log_evidence: list[float] = []
+    distinct: list[float] = []
     with StepProgress(progressbar, chains) as bar:
         for _ in range(chains):
-            found = tempered_draws(posterior, rng, *law, n=particles, moves=moves)
+            found = _run(posterior, rng, law, particles, moves)
+            distinct.append(len(np.unique(found.x, axis=0)))
             z.append(found.x[rng.choice(particles, size=draws, replace=False)])
             log_evidence.append(found.log_z)
             bar.advance()
     attributes = {"sampler": "tempered", "exact": True, "particles": particles, "moves": moves}
-    statistics = {"log_evidence": log_evidence}
+    statistics: dict[str, list[float]] = {"log_evidence": log_evidence, "distinct": distinct}
+    if min(distinct) < FEWEST * particles:
+        warnings.warn(
+            f"In the end {min(distinct)} of {particles} particles are distinct: hardly any moves"
+            " were accepted. Draws and log_evidence are not those of the posterior, which is too"
+            " narrow in some direction: take more particles and moves, or smc.",
+            stacklevel=2,
+        )
     return to_datatree(problem, np.concatenate(z), chains, rng, attributes, statistics)
+
+
+def _run(
+    posterior: _Posterior,
+    rng: np.random.Generator,
+    law: tuple[np.ndarray, np.ndarray],
+    particles: int,
+    moves: int,
+) -> Warmup:
+    try:
+        return tempered_draws(posterior, rng, *law, n=particles, moves=moves)
+    except SamplingError as error:
+        raise SamplingError(
+            "Temperatures do not advance from the prior's spread to the posterior. Data are too far"
+            " from everything under the prior: check the noise and the units."
+        ) from error
 
 
 class _Posterior:

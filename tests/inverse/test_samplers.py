@@ -279,6 +279,8 @@ def test_refusals(prior, rng):
         smc(problem, 10, particles=5, **QUIET)
     with pytest.raises(ValueError, match="steps=2000"):
         smc(problem, 10, steps=2000, **QUIET)
-    for shares in ([1.0], [0.9, 0.5], [1.0, 0.5, 0.5], [1.0, 0.0], [1.0, np.nan], [[1.0, 0.5]]):
+    for shares in ([1.0], [0.9, 0.5], [1.0, 0.5, 0.5], [1.0, 0.0], [[1.0, 0.5]]):
         with pytest.raises(ValueError, match="shares of the signal, which fall from 1"):
-            dps(problem, 10, steps=np.array(shares), **QUIET)
+            dps(problem, 10, steps=shares, **QUIET)
+    with pytest.raises(InvalidDataError, match="steps have 1 values that are NaN"):
+        dps(problem, 10, steps=np.array([1.0, np.nan]), **QUIET)
