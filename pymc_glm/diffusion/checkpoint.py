@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pymc_glm.diffusion.proposal import flattened, nested, read_arrays
+from pymc_glm.diffusion.files import flattened, nested, read_arrays, write_arrays
 from pymc_glm.diffusion.training import State
 from pymc_glm.diffusion.warmup import Warmup
 
@@ -66,7 +64,6 @@ class Checkpoint:
         try:
             _write(self.path, self.key, progress)
         except OSError as error:
-            _part(self.path).unlink(missing_ok=True)
             self.failure = str(error)
 
     def read(self) -> Progress | None:
@@ -85,7 +82,13 @@ class Checkpoint:
                 f"The checkpoint {self.path!r} was written for another model, seed or other"
                 " settings. Give those again, or another file."
             )
-        return _progress(header, arrays)
+        try:
+            return _progress(header, arrays)
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"The checkpoint {self.path!r} lacks a part ({error!r}). It is damaged: delete it,"
+                " or name another file."
+            ) from error
 
 
 def _write(path: str, key: str, progress: Progress) -> None:
@@ -97,15 +100,7 @@ def _write(path: str, key: str, progress: Progress) -> None:
         header |= {"iteration": state.iteration, "leaves": len(state.leaves)}
         arrays |= flattened(state.parameters) | {"draws": state.draws}
         arrays |= {f"leaf{i}": leaf for i, leaf in enumerate(state.leaves)}
-    part = _part(path)
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
-    part.replace(path)
-
-
-def _part(path: str) -> Path:
-    """Where a file is written before it replaces the one of that name."""
-    return Path(f"{path}.part")
+    write_arrays(path, header, arrays)
 
 
 def _progress(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Progress:

@@ -35,7 +35,8 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
     Raises
     ------
     InvalidDataError
-        If a variable is missing, a shape is wrong, or a value is not finite.
+        If a variable is missing, a shape is wrong, a value is not finite, or hardly any two draws
+        differ.
     """
     if isinstance(draws, DataTree):
         flat = _from_posterior(model, draws)
@@ -50,6 +51,12 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
     if bad:
         raise InvalidDataError(
             f"The warm-up draws have {bad} values that are NaN or infinite. Leave those draws out."
+        )
+    different = len(np.unique(flat, axis=0))
+    if different < 10:
+        raise InvalidDataError(
+            f"Of {len(flat)} warm-up draws {different} are distinct. A mixture needs 10 at least:"
+            " thin longer chains."
         )
     return flat
 

@@ -16,7 +16,6 @@ import pytensor
 from pymc.initial_point import make_initial_point_fn
 from pymc.model import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
-from pytensor.compile.mode import Mode
 from xarray import DataTree
 
 from pymc_glm.diffusion.checks import check_counts, check_positive
@@ -27,7 +26,7 @@ from pymc_glm.diffusion.objectives import LOSSES
 from pymc_glm.diffusion.progress import FitProgress
 from pymc_glm.diffusion.proposal import KERNELS, Proposal, make_kernel
 from pymc_glm.diffusion.refine import REFINEMENTS
-from pymc_glm.diffusion.targets import Layout, layout_of
+from pymc_glm.diffusion.targets import Layout, fingerprint, layout_of
 from pymc_glm.diffusion.training import Schedule
 from pymc_glm.diffusion.visited import machine_to_visit, visited_gaussians
 from pymc_glm.diffusion.warmup import spread_of
@@ -172,9 +171,9 @@ def fit_diffusion(
     machine = machine_to_visit(model, refinement)
     visited = None if machine is None else visited_gaussians(model, machine, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
-    key = ""
+    key, known = "", fingerprint(model, layout)
     if checkpoint:
-        target = (_densities(model, layout), None if draws is None else draws.tobytes())
+        target = (known, None if draws is None else draws.tobytes())
         text = repr((*identity, sorted(settings.items()), seed, *target))
         key = hashlib.sha256(text.encode()).hexdigest()
     job = Job(
@@ -198,6 +197,7 @@ def fit_diffusion(
     with FitProgress(progressbar) as bar:
         fitted: Fitted = run_apart(fit, job, bar.show)
         bar.finish()
+    fitted.proposal.report["fingerprint"] = list(known)
     _warn(fitted)
     return fitted.proposal
 
@@ -262,17 +262,6 @@ def _check_installed(kernel: str) -> None:
             f"Training needs {' and '.join(missing)}, which cannot be imported. Install"
             ' "pymc-glm[diffusion]", or pass kernel="mixture", which needs neither.'
         )
-
-
-def _densities(model: Model, layout: Layout) -> tuple[float, ...]:
-    """Log densities at the initial point and beside it, which tell models of other data apart."""
-    # Compilation is not worth it for two points.
-    mode = Mode(linker="py", optimizer="fast_compile")
-    density = model.compile_logp(mode=mode)
-    start = layout.flat(model.initial_point())
-    # Where coefficients are zero, as they are at most initial points, predictors do not count.
-    beside = start + np.random.default_rng(0).normal(scale=0.1, size=layout.size)
-    return tuple(float(density(layout.point(x))) for x in (start, beside))
 
 
 def _check_file(checkpoint: str | Path) -> None:

@@ -154,8 +154,23 @@ def entropic_mode_coverage(modes: np.ndarray, masses: np.ndarray) -> float:
     modes : ndarray of int, shape (n,)
         Mode of each draw.
     masses : ndarray, shape (M,)
-        Their true probabilities.
+        Their true probabilities, positive, of two modes at least.
+
+    Raises
+    ------
+    ValueError
+        If masses are no such probabilities, there are no draws, or one is in no mode.
     """
+    masses, modes = np.asarray(masses, dtype=float), np.asarray(modes)
+    if masses.ndim != 1 or len(masses) < 2 or not np.all(masses > 0.0):
+        raise ValueError(f"Got masses={masses}. They are positive, and of two modes at least.")
+    if not np.isclose(masses.sum(), 1.0):
+        raise ValueError(f"Got masses with sum {masses.sum():.6g}. They are probabilities.")
+    if modes.size == 0 or modes.min() < 0 or modes.max() >= len(masses):
+        raise ValueError(
+            f"Got {modes.size} draws for {len(masses)} modes. There is at least one, and each is in"
+            " one of these modes, counted from 0."
+        )
     share = np.bincount(modes, minlength=len(masses)) / len(modes)
     seen = share > 0
     divergence = np.sum(share[seen] * np.log(share[seen] / masses[seen]))

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-
 from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
+from pymc_glm.diffusion.files import flattened, nested, read_arrays, write_arrays
 from pymc_glm.diffusion.gated import GatedKernel
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.langevin import LANGEVIN, LangevinKernel
 from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.targets import Density, Layout
 
-__all__ = [
-    "KERNELS",
-    "Candidates",
-    "Proposal",
-    "flattened",
-    "make_kernel",
-    "nested",
-    "read_arrays",
-]
+__all__ = ["KERNELS", "Candidates", "Proposal", "make_kernel"]
 
 FORMAT = 1
 KERNELS = (MixtureKernel.name, GatedKernel.name, *LANGEVIN)
@@ -220,10 +209,7 @@ class Proposal:
             "report": self.report,
         }
         arrays = {"center": self.center, "factor": self.factor, **flattened(self.parameters)}
-        part = FilePath(f"{path}.part")
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
-        part.replace(path)
+        write_arrays(path, header, arrays)
 
     @classmethod
     def load(cls, path: str | FilePath) -> Proposal:
@@ -237,7 +223,7 @@ class Proposal:
         Raises
         ------
         ValueError
-            If it is no such file, or of another format.
+            If it is no such file, is damaged, or of another format.
         """
         header, arrays = read_arrays(path)
         if "kernel" not in header or "format" not in header:
@@ -247,14 +233,33 @@ class Proposal:
             )
         if header["format"] != FORMAT:
             raise ValueError(
-                f"{str(path)!r} is of format {header['format']}. This version reads format"
+                f"{str(path)!r} is of format {header['format']!r}. This version reads format"
                 f" {FORMAT}: fit the proposal again."
             )
-        kernel = make_kernel(header["kernel"], **header["settings"])
-        shapes = tuple(tuple(shape) for shape in header["shapes"])
-        layout = Layout(tuple(header["names"]), shapes)
-        center, factor = arrays.pop("center"), arrays.pop("factor")
-        return cls(kernel, nested(arrays), layout, center, factor, header["report"])
+        try:
+            kernel = make_kernel(header["kernel"], **header["settings"])
+            shapes = tuple(tuple(shape) for shape in header["shapes"])
+            layout = Layout(tuple(header["names"]), shapes)
+            center, factor = arrays.pop("center"), arrays.pop("factor")
+            found = cls(kernel, nested(arrays), layout, center, factor, header["report"])
+            found._check()
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{str(path)!r} lacks parts of a proposal, or has some that do not fit together"
+                f" ({error!r}). It is damaged: fit the proposal again."
+            ) from error
+        return found
+
+    def _check(self) -> None:
+        """Refuse arrays that are not finite, or of which no point can be drawn."""
+        arrays = {"center": self.center, "factor": self.factor, **flattened(self.parameters)}
+        bad = [name for name, array in arrays.items() if not np.all(np.isfinite(array))]
+        d = self.layout.size
+        if bad or self.center.shape != (d,) or self.factor.shape != (d, d):
+            raise ValueError(f"not finite: {bad}; {d} unknowns; center of {self.center.shape}")
+        # Drifts of the target are not known here; the shapes of all else show.
+        gradient = np.zeros_like if self.kernel.needs_score else None
+        self.draw(np.random.default_rng(0), 2, gradient=gradient)
 
     def _score(self, gradient: Callable[[np.ndarray], np.ndarray] | None) -> Any:
         if gradient is None:
@@ -283,55 +288,3 @@ def _pick(rng: np.random.Generator, log_probability: np.ndarray) -> np.ndarray:
     probability = np.cumsum(np.exp(log_probability), axis=1)
     level = rng.random((len(probability), 1)) * probability[:, -1:]
     return np.minimum((probability < level).sum(axis=1), probability.shape[1] - 1)
-
-
-def read_arrays(path: str | FilePath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header of a file of proposals or checkpoints, and its arrays.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    header : dict
-        Empty where there is none.
-    arrays : dict of str to ndarray
-
-    Raises
-    ------
-    ValueError
-        If the file holds no arrays by name, or is damaged.
-    """
-    try:
-        with FilePath(path).open("rb") as stream, np.load(stream) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays.pop("header", "{}")))
-    except (ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be read as a file of named arrays. It is damaged, or was written"
-            " by something else."
-        ) from error
-    return header if isinstance(header, dict) else {}, arrays
-
-
-def flattened(tree: dict[str, Any], lead: str = "parameters") -> dict[str, np.ndarray]:
-    """Arrays of nested dictionaries, by their paths."""
-    found: dict[str, np.ndarray] = {}
-    for name, value in tree.items():
-        key = f"{lead}/{name}"
-        found |= flattened(value, key) if isinstance(value, dict) else {key: np.asarray(value)}
-    return found
-
-
-def nested(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The nested dictionaries that `flattened` was given."""
-    tree: dict[str, Any] = {}
-    for key, value in arrays.items():
-        *lead, last = key.split("/")[1:]
-        branch = tree
-        for name in lead:
-            branch = branch.setdefault(name, {})
-        branch[last] = value
-    return tree

@@ -11,11 +11,12 @@ from pymc.distributions.transforms import CircularTransform
 from pymc.model import Model
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import join_nonshared_inputs
+from pytensor.compile.mode import Mode
 from pytensor.gradient import NullTypeGradError
 
 from pymc_glm.exceptions import RecognitionError
 
-__all__ = ["CompiledDensity", "Density", "Layout", "Whitened", "layout_of"]
+__all__ = ["CompiledDensity", "Density", "Layout", "Whitened", "fingerprint", "layout_of"]
 
 
 class Density(Protocol):
@@ -198,3 +199,27 @@ class Whitened:
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Y of x."""
         return np.linalg.solve(self.factor, (x - self.center).T).T
+
+
+def fingerprint(model: Model, layout: Layout) -> tuple[float, float]:
+    """Log densities at the initial point and beside it, which tell models of other data apart.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The model.
+    layout : Layout
+        Of its value variables.
+
+    Returns
+    -------
+    log_densities : tuple of float
+    """
+    # Compilation is not worth it for two points.
+    mode = Mode(linker="py", optimizer="fast_compile")
+    density = model.compile_logp(mode=mode)
+    start = layout.flat(model.initial_point())
+    # Where coefficients are zero, as they are at most initial points, predictors do not count.
+    beside = start + np.random.default_rng(0).normal(scale=0.1, size=layout.size)
+    there, near = (float(density(layout.point(x))) for x in (start, beside))
+    return there, near

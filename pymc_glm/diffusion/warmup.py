@@ -32,6 +32,8 @@ LAST_MOVES = 20
 # Where fewer than this share of the starts have descendants, others are tried as well: nearer to
 # the initial point, and moved more often.
 FEWEST_ANCESTORS = 0.03
+# Draws that a mixture is fitted to.
+FEWEST_DISTINCT = 10
 NEAR = 1.0
 NEAR_MOVES = 12
 
@@ -86,8 +88,28 @@ def warm_up(
     Raises
     ------
     SamplingError
-        If neither population can be tempered.
+        If neither population can be tempered, or it collapses to a few points.
     """
+    found = _either(density, rng, center, scale, near, n, progress)
+    distinct = len(np.unique(found.x, axis=0))
+    if distinct < FEWEST_DISTINCT:
+        raise SamplingError(
+            f"Of {n} warm-up draws {distinct} are distinct in the end: the posterior is too narrow"
+            " in some direction for moves from the starts. Give draws of it as warmup=..., or"
+            " rescale the variables."
+        )
+    return found
+
+
+def _either(
+    density: Density,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    near: np.ndarray,
+    n: int,
+    progress: Callable[[float], None],
+) -> Warmup:
     try:
         wide = tempered_draws(density, rng, center, scale, n, progress=progress)
     except SamplingError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from collections.abc import Callable
 from dataclasses import field
 from functools import partial
@@ -21,7 +23,8 @@ from rich.progress import ProgressColumn, TextColumn
 from rich.table import Column
 
 from pymc_glm.diffusion import Proposal, fit_diffusion
-from pymc_glm.diffusion.targets import CompiledDensity
+from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.diffusion.targets import CompiledDensity, fingerprint
 from pymc_glm.diffusion.transition import Chains, Moved, metropolis_move, resampling_move
 from pymc_glm.exceptions import RecognitionError
 from pymc_glm.step_methods.gibbs import GaussianLatentGibbs
@@ -96,6 +99,11 @@ class GMPDiffusion(BlockedStep):
         While sampling, if the log density is not finite at the current point.
     TypeError
         If the proposal is none.
+
+    Warns
+    -----
+    UserWarning
+        If the proposal was fitted to other data.
 
     Notes
     -----
@@ -199,6 +207,7 @@ class GMPDiffusion(BlockedStep):
                 f"The proposal is for {_words(proposal)}, and the model has {_words(density)}. Fit"
                 " it for this model."
             )
+        _warn_of_another(proposal, model)
         self.vars = list(model.value_vars)
         self.blocked = blocked
         self.proposal = proposal
@@ -319,11 +328,25 @@ def _check(local: str, form: str, paths: int, candidates: int) -> None:
             raise ValueError(
                 f"Got {name}={value!r}. Choose one of {', '.join(map(repr, choices))}."
             )
-    if paths < 1 or candidates < 2:
-        raise ValueError(
-            f"Got paths={paths} and candidates={candidates}. A point needs one path at least, and"
-            " resampling two candidates."
-        )
+    check_counts(paths=paths, candidates=candidates)
+    if candidates < 2:
+        raise ValueError(f"Got candidates={candidates}. Resampling needs two at least.")
+
+
+def _warn_of_another(proposal: Proposal, model: Model) -> None:
+    """A proposal for other data is exact all the same, and may never be accepted."""
+    fitted = proposal.report.get("fingerprint")
+    if fitted is None:
+        return
+    now = fingerprint(model, proposal.layout)
+    if np.allclose(fitted, now, rtol=1e-6, equal_nan=True):
+        return
+    warnings.warn(
+        f"The proposal was fitted to another density: at the initial point its logarithm was"
+        f" {fitted[0]:.6g}, and it is {now[0]:.6g} now. Jumps are exact whatever the proposal, but"
+        " it may not reach where this posterior is: fit it to this model and its data.",
+        stacklevel=3,
+    )
 
 
 def _check_vars(vars: Any, blocked: bool, model: Model) -> None:

@@ -216,6 +216,47 @@ def test_damaged_files_are_refused(tmp_path, model, mixture, kind):
         run(model, checkpoint=path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"center": None}, r"KeyError\('center'\)"),
+        ({"parameters/prior/means": None}, r"KeyError\('means'\)"),
+        ({"center": np.full(2, np.nan)}, r"not finite: \['center'\]"),
+        ({"factor": np.eye(3)}, "ValueError"),
+    ],
+)
+def test_proposals_with_lost_or_changed_parts_are_refused(tmp_path, mixture, changed, message):
+    path = tmp_path / "parts.npz"
+    mixture.save(path)
+    with np.load(path) as file:
+        arrays = {**{name: file[name] for name in file.files}, **changed}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(ValueError, match=r"lacks parts of a proposal.*It is damaged") as caught:
+        Proposal.load(path)
+    assert re.search(message, str(caught.value))
+
+
+def test_a_report_that_cannot_be_written_leaves_no_file(tmp_path, mixture):
+    other = Proposal(
+        mixture.kernel,
+        mixture.parameters,
+        mixture.layout,
+        mixture.center,
+        mixture.factor,
+        {"mine": np.ones(2)},
+    )
+    with pytest.raises(TypeError, match="ndarray is not JSON serializable"):
+        other.save(tmp_path / "report.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_posterior_too_narrow_for_its_starts_is_refused():
+    with pm.Model() as narrow:
+        pm.Normal("x", 0.0, 1e-12)
+    with pytest.raises(SamplingError, match=r"warm-up draws \d are distinct in the end"):
+        run(narrow)
+
+
 def here(monkeypatch, stop_after=None):
     """Fit in this process, and ask to stop after some messages of the training."""
     seen = []
@@ -253,7 +294,12 @@ def test_a_warm_up_that_is_done_is_not_done_again(model, mixture, checkpoint, mo
 
 @pytest.mark.parametrize(
     "others",
-    [{"random_seed": 69}, {"starts": 201}, {"observed": 4.1}, {"warmup": np.ones((20, 2))}],
+    [
+        {"random_seed": 69},
+        {"starts": 201},
+        {"observed": 4.1},
+        {"warmup": np.arange(40.0).reshape(20, 2)},
+    ],
     ids=["seed", "settings", "data", "draws"],
 )
 def test_the_checkpoint_of_another_fit_is_refused(model, checkpoint, others):
@@ -439,10 +485,12 @@ REFUSED = [
     ({"warmup": {"x": 1.0}}, InvalidDataError, r"draws of type 'dict'\. Give the DataTree"),
     ({"warmup": xr.DataTree()}, InvalidDataError, r"draws lack 'x'\. They must have all"),
     (
-        {"warmup": np.vstack([np.ones((20, 2)), np.full((3, 2), 1e300)])},
+        {"warmup": np.vstack([0.1 * np.arange(40.0).reshape(20, 2), np.full((3, 2), 1e300)])},
         InvalidDataError,
         r"At 3 of 23 warm-up draws the posterior has no density\. They are of another model",
     ),
+    ({"warmup": np.ones((20, 2))}, InvalidDataError, "Of 20 warm-up draws 1 are distinct"),
+    ({"spread": "wide"}, ValueError, "spread='wide'"),
     ({"warmup": np.ones((5, 2))}, InvalidDataError, r"shape \(5, 2\).*n\s+of at least 10"),
 ]
 

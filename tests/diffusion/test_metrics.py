@@ -43,6 +43,15 @@ def test_mode_coverage():
     assert entropic_mode_coverage(np.arange(400) % 4, equal) == pytest.approx(1.0)
     assert entropic_mode_coverage(np.repeat([0, 0, 0, 0, 1, 1, 2, 3], 9), unequal) == 1.0
     assert entropic_mode_coverage(np.zeros(50, dtype=int), equal) == pytest.approx(0.0)
+    for modes, masses, message in (
+        ([0, 0], [1.0], "of two modes at least"),
+        ([0, 0], [0.0, 1.0], "They are positive"),
+        ([0, 0], [5.0, 5.0], "masses with sum 10"),
+        ([], [0.5, 0.5], "0 draws for 2 modes"),
+        ([2], [0.5, 0.5], "1 draws for 2 modes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            entropic_mode_coverage(np.array(modes, dtype=int), np.array(masses))
     half = entropic_mode_coverage(np.arange(400) % 2, equal)
     assert half == pytest.approx(np.log(2) / np.log(4))
 

@@ -335,8 +335,9 @@ def test_a_proposal_is_fitted_where_none_is_given():
 REFUSED = [
     ({"local": "hmc"}, r"local='hmc'\. Choose one of 'auto', 'nuts', 'mala', 'gibbs', 'none'"),
     ({"form": "isir"}, r"form='isir'\. Choose one of 'metropolis', 'resampling'"),
-    ({"paths": 0}, r"paths=0 and candidates=8\. A point needs one path at least"),
-    ({"candidates": 1}, r"paths=4 and candidates=1\. .*resampling two candidates"),
+    ({"paths": 0}, r"paths=0\. It is a positive number, and a whole one"),
+    ({"paths": 2.5}, r"paths=2\.5\. It is a positive number, and a whole one"),
+    ({"candidates": 1}, r"candidates=1\. Resampling needs two at least"),
     (
         {"starts": 5},
         r"Got proposal and starts=5, which is no argument of the step\. Arguments of fit",
@@ -349,6 +350,20 @@ REFUSED = [
 def test_refusals_say_what_and_why(model, options, message):
     with pytest.raises(ValueError, match=message):
         make_step(model, **options)
+
+
+def test_a_proposal_for_other_data_comes_with_a_warning():
+    with pm.Model():
+        data = pm.Data("data", np.zeros(2))
+        x = pm.Normal("x", 0.0, 10.0)
+        pm.Normal("y", x, 1.0, observed=data)
+        proposal = pymc_glm.fit_diffusion(
+            kernel="mixture", starts=50, random_seed=83, progressbar=False
+        )
+        GMPDiffusion(proposal=proposal, local="none")
+        pm.set_data({"data": np.full(3, 3.0)})
+        with pytest.warns(UserWarning, match=r"fitted to another density: .* was -5\.05.*-19\.47"):
+            GMPDiffusion(proposal=proposal, local="none")
 
 
 def test_discrete_variables_are_refused():
