@@ -62,7 +62,7 @@ def operators(shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Abs
         "blur": Convolution(gaussian_kernel(5, 1.0), shape, boundary="reflect"),
         "motion blur": Convolution(motion, shape, boundary="reflect"),
         "half resolution": BlockMean(shape, 2),
-        "destripe": Select(np.arange(side * side).reshape(shape)[::2], shape),
+        "destripe": Select(np.arange(side * side).reshape(shape)[:, 1::2], shape),
         "denoise": Identity(shape),
     }
 
