@@ -106,7 +106,7 @@ def fit_diffusion(
         Same seed, same proposal.
     checkpoint : str or Path, optional
         A file that keeps the progress: an interrupted fit goes on from there when it is called
-        with the same arguments.
+        with the same arguments, a seed among them.
     progressbar : bool or str
         As in `pymc.sample`.
     **settings
@@ -164,7 +164,7 @@ def fit_diffusion(
     _check_numbers(schedule, components, starts, spread, refine_every)
     _check_installed(kernel)
     if checkpoint:
-        _check_file(checkpoint)
+        _check_file(checkpoint, random_seed)
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
     center, scale = _starting_law(model, layout, seed, spread)
@@ -264,7 +264,12 @@ def _check_installed(kernel: str) -> None:
         )
 
 
-def _check_file(checkpoint: str | Path) -> None:
+def _check_file(checkpoint: str | Path, random_seed: int | np.random.Generator | None) -> None:
+    if random_seed is None:
+        raise ValueError(
+            f"Got checkpoint={str(checkpoint)!r} without a random_seed. Only the fit of the same"
+            " seed can go on from it: give one."
+        )
     folder = Path(checkpoint).absolute().parent
     if not os.access(folder, os.W_OK) or Path(checkpoint).is_dir():
         raise ValueError(

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pymc_glm.diffusion.arrays import Arrays, sigmoid
+from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
 from pymc_glm.diffusion.prior import Mixture, mixture
@@ -44,6 +45,7 @@ class GatedKernel(AbstractKernel):
     name = "gated"
 
     def __init__(self, steps: int = 4, width: int = 64) -> None:
+        check_counts(steps=steps, width=width)
         self.steps = steps
         self.width = width
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY, Arrays, softplus
-from pymc_glm.diffusion.checks import check_positive
+from pymc_glm.diffusion.checks import check_counts, check_positive
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
 from pymc_glm.diffusion.prior import MASKED, Mixture, mixture
@@ -62,6 +62,7 @@ class LangevinKernel(AbstractKernel):
             raise ValueError(f"Got name={name!r}. Choose one of {', '.join(map(repr, LANGEVIN))}.")
         check_positive(step_size=step_size)
         self.name = name
+        check_counts(steps=steps, width=width)
         self.steps = steps
         self.width = width
         self.step_size = step_size

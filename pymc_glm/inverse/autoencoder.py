@@ -27,6 +27,8 @@ __all__ = ["fit_autoencoder"]
 
 # One in so many images is held out, for the variance around decoded codes.
 HELD_OUT = 10
+# Error of a decoder that is useless, over that of the mean image.
+DIVERGED = 4.0
 NORM = 10.0
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
@@ -140,7 +142,8 @@ def fit_autoencoder(
     network = NetworkDecoder(encoder, decoder, images.shape[1:])
     gap = network.decode(network.encode(held_out)) - held_out
     network.residual_variance = float(np.mean(gap**2))
-    if not network.residual_variance < np.inf:
+    spread = float(np.mean((held_out - training.mean(axis=0)) ** 2))
+    if not network.residual_variance < np.inf or network.residual_variance > DIVERGED * spread > 0:
         raise SamplingError(
             f"Training has diverged: the mean squared error is {network.residual_variance}. Make"
             f" learning_rate={learning_rate} smaller, or scale images to pixels of order one."

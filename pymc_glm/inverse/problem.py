@@ -43,7 +43,7 @@ class InverseProblem:
     Raises
     ------
     TypeError
-        If the operator or the noise is something else.
+        If the prior, the operator or the noise is something else.
     InvalidDataError
         If data are NaN or infinite, of the wrong shape, or sigma is not positive.
 
@@ -71,6 +71,11 @@ class InverseProblem:
         data: np.ndarray,
         noise: float,
     ) -> None:
+        if not isinstance(prior, LatentMixturePrior):
+            raise TypeError(
+                f"Got a prior of type {type(prior).__name__}. It is a LatentMixturePrior, which"
+                " LatentMixturePrior.fit makes from images."
+            )
         if not isinstance(operator, AbstractOperator):
             raise TypeError(
                 f"Got an operator of type {type(operator).__name__}. It is one of"

@@ -490,6 +490,8 @@ REFUSED = [
         r"At 3 of 23 warm-up draws the posterior has no density\. They are of another model",
     ),
     ({"warmup": np.ones((20, 2))}, InvalidDataError, "Of 20 warm-up draws 1 are distinct"),
+    ({"kernel": "gated", "width": 0}, ValueError, r"width=0\. It is a positive number"),
+    ({"checkpoint": "a.npz", "random_seed": None}, ValueError, "a.npz' without a random_seed"),
     ({"spread": "wide"}, ValueError, "spread='wide'"),
     ({"warmup": np.ones((5, 2))}, InvalidDataError, r"shape \(5, 2\).*n\s+of at least 10"),
 ]
