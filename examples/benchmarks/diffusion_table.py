@@ -30,8 +30,8 @@ __all__ = ["TABLES", "main"]
 # Of the paper's samplers, whose 40 000 iterations of 2000 paths take hours on a GPU.
 SHORT = {"steps": 16, "iterations": 600, "loss": "elbo", "learning_rate": 6e-3}
 PRIORS = {
-    "fixed": {"components": 1, "learn_prior": False},
-    "one Gaussian": {"components": 1},
+    "fixed": {"components": 1, "refinement": "none", "learn_prior": False},
+    "one Gaussian": {"components": 1, "refinement": "none"},
     "mixture": {"components": 10, "refinement": "none"},
     "refined": {"components": 10, "refinement": "langevin", "refine_every": 100},
 }
