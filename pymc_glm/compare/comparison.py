@@ -28,7 +28,7 @@ from pymc_glm.compare.runners import (
 )
 from pymc_glm.compare.summary import constants, summarize, tabulate
 from pymc_glm.compare.timing import Timing, read_timing
-from pymc_glm.compare.verdict import judge
+from pymc_glm.compare.verdict import beside_known, judge
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -137,8 +137,9 @@ class Comparison(dict[str, "DataTree"]):
         }
         converged = {name: summary.converged for name, summary in self.summaries.items()}
         self.differences = agree(trees, self.layout, self.diagnostics, converged)
-        self.judgement = judge(self.summaries, self.differences, self.failures)
         self.scores = measure(trees, self.layout, reference, truth)
+        judgement = judge(self.summaries, self.differences, self.failures)
+        self.judgement = beside_known(judgement, self.scores)
         self.table: DataFrame = tabulate(self.summaries)
         if self.scores:
             self.table = self.table.join(frame(self.scores))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from pymc_glm.compare.accuracy import Scores
 from pymc_glm.compare.agreement import Agreement
 from pymc_glm.compare.bias import STATISTIC_NAMES, bias_remark, differs
 from pymc_glm.compare.pace import Pace, break_even, figure, pace_of
 from pymc_glm.compare.summary import Summary
 
-__all__ = ["CLEAR_LEAD", "Verdict", "judge"]
+__all__ = ["CLEAR_LEAD", "Verdict", "beside_known", "judge"]
 
 # Wall times of equal runs differ by tens of per cent on a busy computer.
 CLEAR_LEAD = 1.5
@@ -106,6 +107,34 @@ def judge(
         return Verdict(level, (opening, *remarks), winner)
     opening, leader = _race(summaries, adjusted)
     return Verdict(level, (opening, _concord(agreement, excused), *remarks), leader)
+
+
+def beside_known(verdict: Verdict, scores: Mapping[str, Scores]) -> Verdict:
+    """Add how far draws are from the posterior, where it is known, whatever R-hat says.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Without that.
+    scores : mapping of str to Scores
+        By sampler.
+
+    Returns
+    -------
+    verdict : Verdict
+    """
+    known = {name: score for name, score in scores.items() if not math.isnan(score.distance)}
+    if not known:
+        return verdict
+    ranked = sorted(known, key=lambda name: known[name].distance)
+    distances = ", ".join(
+        f"{name} {known[name].distance:.2g} ({known[name].distance_floor:.2g})" for name in ranked
+    )
+    remark = (
+        "Distances from the known posterior, in its standard deviations, and of as many exact"
+        f" draws: {distances}."
+    )
+    return replace(verdict, findings=(*verdict.findings, remark))
 
 
 def _disagreement(agreement: Agreement, excused: list[str]) -> str:

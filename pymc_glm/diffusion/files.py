@@ -59,6 +59,8 @@ def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
     Raises
     ------
+    FileNotFoundError
+        If there is no file.
     ValueError
         If the file holds no arrays by name, or is damaged.
     """
@@ -66,6 +68,8 @@ def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]
         with Path(path).open("rb") as stream, np.load(stream) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header", "{}")))
+    except FileNotFoundError:
+        raise
     except (ValueError, TypeError, EOFError, OSError, BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{str(path)!r} cannot be read as a file of named arrays. It is damaged, or was written"

@@ -133,7 +133,7 @@ def fit_diffusion(
     -----
     UserWarning
         If an operation of the model has no JAX version, so that the mixture alone is fitted; if
-        evidence from both sides disagrees; if hardly any proposal will be accepted.
+        evidence from both sides differs by more than 0.5; if hardly any proposal will be accepted.
 
     Notes
     -----

@@ -4,10 +4,11 @@ from pymc_glm.inverse.autoencoder import fit_autoencoder
 from pymc_glm.inverse.decoders import AbstractDecoder, NetworkDecoder, PrincipalComponents
 from pymc_glm.inverse.exact import MixturePosterior, exact_posterior
 from pymc_glm.inverse.guided import dps, gml_dps, psld
-from pymc_glm.inverse.metrics import coverage, latent_scores, psnr, sliced_wasserstein
+from pymc_glm.inverse.metrics import LatentScores, coverage, latent_scores, psnr, sliced_wasserstein
 from pymc_glm.inverse.model import to_model
 from pymc_glm.inverse.prior import LatentMixturePrior
 from pymc_glm.inverse.problem import InverseProblem
+from pymc_glm.inverse.schedule import signal_shares
 from pymc_glm.inverse.smc import smc
 from pymc_glm.inverse.tempered import tempered
 
@@ -15,6 +16,7 @@ __all__ = [
     "AbstractDecoder",
     "InverseProblem",
     "LatentMixturePrior",
+    "LatentScores",
     "MixturePosterior",
     "NetworkDecoder",
     "PrincipalComponents",
@@ -26,6 +28,7 @@ __all__ = [
     "latent_scores",
     "psld",
     "psnr",
+    "signal_shares",
     "sliced_wasserstein",
     "smc",
     "tempered",

@@ -22,7 +22,7 @@ __all__ = ["MixturePosterior", "exact_posterior"]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MixturePosterior:
     """The exact posterior of a code; it serves as the reference of `pymc_glm.compare`.
 
@@ -42,6 +42,11 @@ class MixturePosterior:
     means: np.ndarray
     factors: np.ndarray
     log_evidence: float
+
+    def __repr__(self) -> str:
+        count, k = self.means.shape
+        evidence = f"log evidence {self.log_evidence:.4g}"
+        return f"<MixturePosterior: {count} components on codes of length {k}, {evidence}>"
 
     @cached_property
     def mixture(self) -> Mixture:

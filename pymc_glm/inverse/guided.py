@@ -31,6 +31,8 @@ __all__ = ["dps", "gml_dps", "psld"]
 
 # How much worse than draws of the prior those of a heuristic may explain the data.
 ASTRAY = 2.0
+# By how much moments of codes may differ from those that they begin with.
+STANDARD = 0.1
 
 Norm = Literal["plain", "squared"]
 # From clean codes, shape (n, k): lengths of a residual, shape (n,), and gradients of half of its
@@ -70,9 +72,10 @@ def dps(
     chains : int
         How many sets of draws, 1 by default.
     steps : int or ndarray, shape (steps + 1,)
-        Reverse steps of the linear schedule, 1000 by default; or the shares of the signal at each
-        time of another, from 1 down. Codes begin as standard normal draws, so that the last share
-        is nearly 0 for any prior but that one.
+        Reverse steps of the linear schedule, 1000 by default; or the shares of the signal in the
+        variance at each time of another, from 1 down (alpha-bar; `signal_shares` has those of the
+        linear one). Codes begin as standard normal draws, so that the last share is nearly 0 for
+        any prior but that one.
     eta : float
         Noise of a step: 1, the default, is ancestral sampling, 0 the deterministic DDIM.
     norm : {"plain", "squared"}
@@ -99,7 +102,8 @@ def dps(
     Warns
     -----
     UserWarning
-        If draws explain the data far worse than those of the prior: the step was too long.
+        If draws explain the data far worse than those of the prior: the step was too long. If
+        codes under the last share of the signal are not standard normal, as they begin.
 
     References
     ----------
@@ -305,6 +309,7 @@ def _run(
     count = len(shares) - 1
     if not 0.0 <= eta <= 1.0:
         raise ValueError(f"Got eta={eta}. It is between 0, without noise, and 1, ancestral.")
+    _warn_of_start(problem, shares[-1])
     z = rng.standard_normal((chains * draws, problem.prior.decoder.latent))
     with StepProgress(progressbar, count) as bar, np.errstate(over="ignore", invalid="ignore"):
         for now, following in zip(shares[:0:-1], shares[-2::-1], strict=True):
@@ -318,9 +323,23 @@ def _run(
         )
     _warn_if_astray(guide, z, rng)
     attributes: dict[str, Any] = {"sampler": name, "exact": False, "steps": count, "eta": eta}
+    attributes |= {"schedule": "own" if np.ndim(steps) else "linear", "last_share": shares[-1]}
     attributes |= {"unadjusted": 1, "norm": norm, "gluing_step": guide.gluing_step}
     attributes["measurement_step"] = np.max(guide.measurement_step)
     return to_datatree(problem, z, chains, rng, attributes)
+
+
+def _warn_of_start(problem: InverseProblem, share: float) -> None:
+    """Codes begin as standard normal draws, whatever the prior is under so much noise."""
+    noisy = problem.prior.mixture.diffused(share)
+    off = max(np.abs(noisy.mean).max(), np.abs(noisy.covariance - np.eye(len(noisy.mean))).max())
+    if off > STANDARD:
+        warnings.warn(
+            f"At the last share of the signal, {share:.3g}, moments of the prior's codes are off by"
+            f" {off:.2g} from those of standard normal draws, as which codes begin. Let the"
+            " schedule end nearer to 0.",
+            stacklevel=4,
+        )
 
 
 def _warn_if_astray(guide: _Guide, z: np.ndarray, rng: np.random.Generator) -> None:

@@ -121,6 +121,11 @@ class LatentMixturePrior:
         self.covariances = 0.5 * (self.covariances + transposed)
         self.mixture = Mixture.of(self.weights, self.means, self.covariances)
 
+    def __repr__(self) -> str:
+        count, k = self.means.shape
+        kind = type(self.decoder).__name__
+        return f"<LatentMixturePrior: {count} components on codes of length {k}, {kind}>"
+
     @classmethod
     def fit(
         cls,

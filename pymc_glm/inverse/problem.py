@@ -107,6 +107,10 @@ class InverseProblem:
         self.data = data.ravel()
         self.noise = float(noise)
 
+    def __repr__(self) -> str:
+        kind, m = self.operator.name, len(self.data)
+        return f"<InverseProblem: {m} data by {kind}, noise {self.noise:.3g}, {self.prior!r}>"
+
     @property
     def is_linear(self) -> bool:
         """Whether the decoder is, so that the posterior is known."""

@@ -37,8 +37,11 @@ def signal_shares(steps: int | np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> signal_shares(1)[0]
-    np.float64(1.0)
+    The default schedule of `pymc_glm.inverse.dps` as an array::
+
+        from pymc_glm.inverse import signal_shares
+
+        signal_shares(1000)
     """
     if np.ndim(steps):
         return _checked(finite_array(steps, "The shares of the signal in steps"))

@@ -110,7 +110,7 @@ class GMPDiffusion(BlockedStep):
     The sampler statistics are, per draw: ``jumped`` and ``jump_probability``; ``log_weight`` of
     the point before and ``log_weight_proposed`` of the best candidate; ``component``, where its
     path began; ``rejections``, the current run of them, and ``longest_rejection``, the longest one
-    of the chain; ``n_logp``, log densities evaluated; ``model_logp``, unless the local step has it.
+    of the chain; ``n_logp``, log densities evaluated; ``lp``, the log density.
     A run of hundreds of rejections means that the proposal misses tails.
 
     A chain that is tuned begins at one of a few dozen proposed points, picked by weight, whatever

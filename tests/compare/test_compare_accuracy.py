@@ -71,6 +71,12 @@ def test_distances_and_floors(comparison):
     assert scores["one mode"].distance == pytest.approx(0.3**0.5 * 10.0 / 4.69, rel=0.15)
 
 
+def test_the_verdict_ends_with_distances_from_what_is_known(comparison):
+    said = comparison.verdict.partition("Distances from the known posterior")[2]
+    assert "in its standard deviations, and of as many exact draws: exact 0.1" in said
+    assert said.index("exact 0.") < said.index("narrow 0.") < said.index("one mode")
+
+
 def test_distances_of_other_spreads():
     single = Two(1.0)
     trees = {str(spread): tree_of(Two(1.0, spread), 6) for spread in (0.7, 1.0, 1.4)}

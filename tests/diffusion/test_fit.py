@@ -236,6 +236,11 @@ def test_proposals_with_lost_or_changed_parts_are_refused(tmp_path, mixture, cha
     assert re.search(message, str(caught.value))
 
 
+def test_a_file_that_is_not_there_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nope\.npz"):
+        Proposal.load(tmp_path / "nope.npz")
+
+
 def test_a_report_that_cannot_be_written_leaves_no_file(tmp_path, mixture):
     other = Proposal(
         mixture.kernel,

@@ -1,5 +1,7 @@
 """What is refused or warned of, in words, before or after an inverse problem is solved."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -252,3 +254,20 @@ def test_tempered_runs_that_collapse_come_with_a_warning(full_prior, rng):
     problem, _, _ = simulated(prior, "random", 1e-9, rng)
     with pytest.warns(UserWarning, match="of 100 particles are distinct: hardly any moves"):
         tempered(problem, 50, particles=100, moves=1, chains=1, random_seed=1, progressbar=False)
+
+
+def test_schedules_that_end_with_signal_come_with_a_warning(full_prior, rng):
+    problem, _, _ = simulated(full_prior, "random", 0.1, rng)
+    with pytest.warns(UserWarning, match=r"last share of the signal, 0\.5, moments"):
+        tree = dps(problem, 20, steps=np.linspace(1.0, 0.5, 11), random_seed=1, progressbar=False)
+    assert tree["posterior"].attrs["schedule"] == "own"
+
+
+def test_what_is_printed_of_a_problem(full_prior, rng):
+    problem, _, _ = simulated(full_prior, "random", 0.1, rng)
+    assert re.fullmatch(
+        r"<InverseProblem: \d+ data by .*, noise 0\.1, <LatentMixturePrior: \d+ components on codes"
+        r" of length \d+, PrincipalComponents>>",
+        repr(problem),
+    )
+    assert "log evidence" in repr(exact_posterior(problem))
