@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, default=300, help="of each held-out image")
     parser.add_argument("--steps", type=int, default=1000, help="of the heuristics")
     parser.add_argument("--problems", type=int, default=20, help="of each row of the recovery")
-    parser.add_argument("--particles", type=int, default=3000)
+    parser.add_argument("--particles", type=int, default=5000)
     parser.add_argument("--tables", nargs="+", choices=list(HEADS), default=list(HEADS))
     parser.add_argument("--operators", nargs="*", default=["random 70%", "box"])
     parser.add_argument("--json", action="store_true")
