@@ -180,7 +180,7 @@ def psnr(image: np.ndarray, truth: np.ndarray, peak: float = 2.0) -> float:
 
     Parameters
     ----------
-    image : ndarray, shape (..., *truth.shape)
+    image : ndarray, shape (...) or (n, ...)
         One image, or several whose squared errors are averaged.
     truth : ndarray
         What was to be found.
