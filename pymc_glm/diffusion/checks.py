@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_counts", "check_positive"]
+__all__ = ["check_counts", "check_positive", "is_real_number"]
+
+
+def is_real_number(value: Any) -> bool:
+    """Whether a value is one real number, of Python, NumPy or an array without axes."""
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
 
 
 def check_counts(**counts: Any) -> None:
@@ -42,6 +47,5 @@ def check_positive(**sizes: float) -> None:
         If one is not.
     """
     for name, size in sizes.items():
-        number = np.ndim(size) == 0 and np.asarray(size).dtype.kind in "iuf"
-        if not number or not 0.0 < size < np.inf:
+        if not is_real_number(size) or not 0.0 < size < np.inf:
             raise ValueError(f"Got {name}={size!r}. It is a positive number.")

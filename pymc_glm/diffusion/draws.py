@@ -11,6 +11,7 @@ from pymc.pytensorf import compile as compile_function
 from xarray import DataTree
 
 from pymc_glm.diffusion.targets import Layout
+from pymc_glm.diffusion.warmup import FEWEST_DISTINCT
 from pymc_glm.exceptions import InvalidDataError
 
 __all__ = ["flat_draws"]
@@ -42,10 +43,10 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
         flat = _from_posterior(model, draws)
     else:
         flat = _array(draws)
-    if flat.ndim != 2 or flat.shape[1] != layout.size or len(flat) < 10:
+    if flat.ndim != 2 or flat.shape[1] != layout.size or len(flat) < FEWEST_DISTINCT:
         raise InvalidDataError(
             f"The warm-up draws have shape {flat.shape}. The model needs (n, {layout.size}) with n"
-            " of at least 10."
+            f" of at least {FEWEST_DISTINCT}."
         )
     bad = int(np.sum(~np.isfinite(flat)))
     if bad:
@@ -53,10 +54,10 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
             f"The warm-up draws have {bad} values that are NaN or infinite. Leave those draws out."
         )
     different = len(np.unique(flat, axis=0))
-    if different < 10:
+    if different < FEWEST_DISTINCT:
         raise InvalidDataError(
-            f"Of {len(flat)} warm-up draws {different} are distinct. A mixture needs 10 at least:"
-            " thin longer chains."
+            f"Of {len(flat)} warm-up draws {different} are distinct. A mixture needs"
+            f" {FEWEST_DISTINCT} at least: thin longer chains."
         )
     return flat
 

@@ -19,7 +19,7 @@ import numpy as np
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
-from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.diffusion.checks import check_counts, is_real_number
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.problem import InverseProblem
@@ -242,8 +242,7 @@ class _Guide(NamedTuple):
 
 
 def _length(step: Any, name: str) -> float:
-    number = np.ndim(step) == 0 and np.asarray(step).dtype.kind in "iuf"
-    if not number or not 0.0 <= step < np.inf:
+    if not is_real_number(step) or not 0.0 <= step < np.inf:
         raise ValueError(f"Got {name}={step!r}. The length of a step is zero, or positive.")
     return float(step)
 
@@ -347,7 +346,10 @@ def _warn_if_astray(guide: _Guide, z: np.ndarray, rng: np.random.Generator) -> N
     problem = guide.problem
     # A generator of its own, so that draws do not depend on this.
     unguided = problem.prior.draw(rng.spawn(1)[0], len(z))
-    found, before = (float(np.median(_measurement(problem, x)[0])) for x in (z, unguided))
+    found, before = (
+        float(np.median(np.linalg.norm(problem.data - problem.predict(x), axis=1)))
+        for x in (z, unguided)
+    )
     if not found <= ASTRAY * before:
         warnings.warn(
             f"Draws miss the data by {found:.3g}, and draws of the prior by {before:.3g}. A"

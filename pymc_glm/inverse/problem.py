@@ -10,6 +10,7 @@ import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.sparse import csr_array
 
+from pymc_glm.diffusion.checks import is_real_number
 from pymc_glm.exceptions import InvalidDataError, SamplingError
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import PrincipalComponents
@@ -81,7 +82,7 @@ class InverseProblem:
                 f"Got an operator of type {type(operator).__name__}. It is one of"
                 " pymc_glm.operators: Sparse takes a matrix."
             )
-        if np.ndim(noise) or np.asarray(noise).dtype.kind not in "iuf":
+        if not is_real_number(noise):
             raise TypeError(
                 f"Got noise={noise!r}. It is one number: the standard deviation of all data."
             )

@@ -195,6 +195,8 @@ class GMPDiffusion(BlockedStep):
             )
         density = CompiledDensity(model, compile_kwargs)
         self.rng = get_random_generator(rng)
+        # One that is fitted now is for these data.
+        given = proposal
         if proposal is None:
             proposal = fit_diffusion(model, **({"random_seed": self.rng} | fit))
         if not isinstance(proposal, Proposal):
@@ -207,7 +209,8 @@ class GMPDiffusion(BlockedStep):
                 f"The proposal is for {_words(proposal)}, and the model has {_words(density)}. Fit"
                 " it for this model."
             )
-        _warn_of_another(proposal, model)
+        if given is not None:
+            _warn_of_another(given, model)
         self.vars = list(model.value_vars)
         self.blocked = blocked
         self.proposal = proposal
