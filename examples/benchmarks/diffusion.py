@@ -33,7 +33,7 @@ import pymc_glm
 from pymc_glm.diffusion import Proposal
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.metrics import entropic_mode_coverage, score
-from pymc_glm.diffusion.targets import CompiledDensity, layout_of
+from pymc_glm.diffusion.targets import CompiledDensity, Density, layout_of
 
 __all__ = ["main", "measure"]
 
@@ -73,6 +73,7 @@ def reference_draws(target: Target, rng: np.random.Generator, cache: Path | None
     )
     flat = flat_draws(target.model, layout, tree)
     if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
         np.save(file, flat)
     return flat
 
@@ -84,7 +85,7 @@ def measure(
     proposal = pymc_glm.fit_diffusion(
         target.model, random_seed=seed, progressbar=sys.stderr.isatty(), **arguments
     )
-    density = CompiledDensity(target.model).compile(gradient=proposal.kernel.needs_score)
+    density = _density(target, proposal)
     rng = np.random.default_rng([seed, 1])
     single = score(proposal, density, reference, rng, SCORED)
     several = score(proposal, density, reference, rng, SCORED, paths)
@@ -110,10 +111,19 @@ def measure(
     return figures, proposal
 
 
+def _density(target: Target, proposal: Proposal) -> Density:
+    """PyTensor's; gradients at all steps of all paths are JAX's, which takes them together."""
+    if not proposal.kernel.needs_score:
+        return CompiledDensity(target.model).compile(gradient=False)
+    from pymc_glm.diffusion.jax_target import JaxDensity, jax_log_density
+
+    return JaxDensity(jax_log_density(target.model))
+
+
 def _coverage(
     target: Target,
     proposal: Proposal,
-    density: CompiledDensity,
+    density: Density,
     reference: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, float]:

@@ -33,7 +33,7 @@ PRIORS = {
     "fixed": {"components": 1, "refinement": "none", "learn_prior": False},
     "one Gaussian": {"components": 1, "refinement": "none"},
     "mixture": {"components": 10, "refinement": "none"},
-    "refined": {"components": 10, "refinement": "langevin", "refine_every": 100},
+    "refined": {"components": 10, "refinement": "langevin", "refine_every": 50},
 }
 SAMPLERS = {
     f"{kernel}, {name}": {"kernel": kernel, **prior, **SHORT}

@@ -96,8 +96,8 @@ def fit_diffusion(
     learn_prior : bool
         Whether the mixture is trained along with the paths.
     refinement : {"auto", "none", "langevin", "tempered", "machine"}
-        The last three begin with one Gaussian and add components while training: at ends of
-        Langevin chains, as the reference does, at draws of the warm-up, or Gaussians that short
+        The last three begin with one Gaussian and add components while training: of ends of
+        Langevin chains, as the reference does, of draws of the warm-up, or Gaussians that short
         Gibbs chains of a recognised model visit. ``"auto"`` and ``"none"`` begin with the mixture;
         of recognised finite mixtures ``"auto"`` scores one of visited Gaussians too.
     refine_every : int

@@ -15,6 +15,7 @@ from pymc.model import Model
 from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
+from pymc_glm.diffusion.greedy import with_component
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.metrics import Scores, score
 from pymc_glm.diffusion.modes import by_modes, mode_of_components, shares_of_modes
@@ -25,7 +26,6 @@ from pymc_glm.diffusion.refine import (
     covering_mixture,
     langevin_candidates,
     reweighted,
-    with_component,
 )
 from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.search import with_lost_modes
@@ -185,9 +185,12 @@ def fit(job: Job, channel: Channel) -> Fitted:
         if candidates is None or state.iteration % job.refine_every:
             return state
         so_far = chart.with_parameters(kernel, state.parameters)
-        log_z = score(so_far, density, target, np.random.default_rng([job.seed, 4]), 1000).elbo
-        prior = with_component(state.parameters["prior"], candidates, log_z)
-        return state if prior is None else state.with_prior(prior)
+        rng = np.random.default_rng([job.seed, 4, state.iteration])
+        log_z = score(so_far, density, target, rng, SCORED).elbo
+        prior = with_component(state.parameters["prior"], candidates, log_z, rng)
+        if prior is None:
+            return state
+        return state._replace(parameters=kernel.with_prior(state.parameters, prior))
 
     state, stopped = _trained(checkpoint, trainer, state, warmup, channel, nearer, refined)
     trained = chart.with_parameters(kernel, state.parameters)

@@ -71,6 +71,10 @@ class AbstractKernel(ABC):
     def new_parameters(self, rng: np.random.Generator, prior: dict[str, np.ndarray]) -> dict:
         """Untrained parameters, with those of a mixture under ``"prior"``."""
 
+    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> dict:
+        """Parameters with another mixture, of as many slots."""
+        return {**parameters, "prior": prior}
+
     @abstractmethod
     def forward(
         self, xp: Arrays, parameters: dict, component: Any, noise: Any, score: Score | None = None

@@ -89,6 +89,14 @@ class LangevinKernel(AbstractKernel):
             parameters["annealing"] = np.full(self.steps, np.log(np.expm1(1.0)))
         return parameters
 
+    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> dict:
+        """The same with another mixture, and steps that suit its narrowest component."""
+        friction = softplus(NUMPY, parameters["friction"]).min()
+        longest = OVERSHOOT * _smallest_variance(prior) * friction
+        step_size = min(float(softplus(NUMPY, parameters["step_size"])), longest)
+        shorter = np.array(np.log(np.expm1(step_size)))
+        return {**super().with_prior(parameters, prior), "step_size": shorter}
+
     def forward(
         self, xp: Arrays, parameters: dict, component: Any, noise: Any, score: Score | None = None
     ) -> Path:

@@ -4,17 +4,18 @@ Blessing et al. (2025), arXiv:2503.00524, add one component after some hundred s
 at the candidate with the largest ratio of target to mixture. Their candidates come from Langevin
 chains. Others are draws of a tempered population, and the Gaussians of a latent machine: given its
 latents a block is Gaussian, so that each visited state of them offers a mean and a covariance.
+How one becomes a component is in `pymc_glm.diffusion.greedy`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
-from pymc_glm.diffusion.prior import LOG_2PI, MASKED, mixture
+from pymc_glm.diffusion.prior import LOG_2PI, mixture
 from pymc_glm.diffusion.search import FIRST_STEP, STEPS, langevin_chains
 from pymc_glm.diffusion.targets import Density
 
@@ -24,13 +25,10 @@ __all__ = [
     "covering_mixture",
     "langevin_candidates",
     "reweighted",
-    "with_component",
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
 CHAINS = 200
-# Where the target exceeds the mixture by less, no component is worth adding: three nats.
-LEAST_EXCESS = 3.0
 # Components of less than this share of the heaviest one, a logarithm, are left out.
 LEAST_MASS = -9.0
 
@@ -158,51 +156,3 @@ def reweighted(
         share = np.maximum(share / share.sum(), 1.0 / n)
         moments = moments._replace(weights=share / share.sum())
     return moments
-
-
-def with_component(
-    prior: dict[str, Any], candidates: CandidateGaussians, log_z: float
-) -> dict[str, Any] | None:
-    """The mixture with one more component, in the next slot that is free.
-
-    It is put at the candidate where the log of target over mixture is largest, with a weight of one
-    over the number of components.
-
-    Parameters
-    ----------
-    prior : dict of str to ndarray
-        Parameters of the mixture.
-    candidates : CandidateGaussians
-        In the coordinates of the mixture.
-    log_z : float
-        What the log density of the target exceeds that of a normalised one by, about.
-
-    Returns
-    -------
-    prior : dict of str to ndarray, or None
-        None where no slot is free, or no candidate is worth it.
-    """
-    used = prior["logits"] > 0.5 * MASKED
-    if used.all():
-        return None
-    current = mixture(NUMPY, prior)
-    excess = candidates.value - current.log_density(NUMPY, candidates.means) - log_z
-    best = int(np.argmax(excess))
-    if not excess[best] > LEAST_EXCESS:
-        return None
-    slot, count = int(np.argmin(used)), int(used.sum())
-    weights = np.exp(current.log_weights[used])
-    if candidates.factors is not None:
-        factor = candidates.factors[best]
-    else:
-        covariance = np.einsum(
-            "k,kij,klj->il", weights, current.factors[used], current.factors[used]
-        )
-        factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
-    changed = {name: value.copy() for name, value in prior.items()}
-    changed["logits"][used] = current.log_weights[used] + np.log(count / (count + 1.0))
-    changed["logits"][slot] = -np.log(count + 1.0)
-    changed["means"][slot] = candidates.means[best]
-    changed["log_diagonal"][slot] = np.log(np.diagonal(factor))
-    changed["lower"][slot] = np.tril(factor, -1)
-    return changed

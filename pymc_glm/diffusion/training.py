@@ -67,10 +67,6 @@ class State(NamedTuple):
     leaves: list[np.ndarray]
     draws: np.ndarray
 
-    def with_prior(self, prior: dict) -> State:
-        """The same with another mixture, of as many slots."""
-        return self._replace(parameters={**self.parameters, "prior": prior})
-
 
 class Trainer:
     """Compiled gradient steps for one kernel and one target.

@@ -10,13 +10,14 @@ from known import Target, crude_prior
 from pymc_glm.diffusion import from_moments
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import Moments
+from pymc_glm.diffusion.greedy import with_component
+from pymc_glm.diffusion.langevin import LangevinKernel
 from pymc_glm.diffusion.prior import MASKED, mixture
 from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     covering_mixture,
     langevin_candidates,
     reweighted,
-    with_component,
 )
 
 APART = Target([0.2, 0.8], [[-5.0, 0.0], [5.0, 1.0]], [[0.5, 1.0], [1.0, 0.5]])
@@ -59,31 +60,74 @@ def one_component(slots=3):
     return from_moments(np.ones(1), APART.means[1:], FACTORS[1:], slots)
 
 
-@pytest.mark.parametrize("factors", [True, False])
-def test_a_component_is_added_where_the_mixture_has_none(factors):
+def test_the_gaussian_with_the_largest_mass_that_is_not_covered_is_added():
     candidates = near_means(np.random.default_rng(124))
-    if not factors:
-        candidates = candidates._replace(factors=None)
     before = one_component()
-    after = with_component(before, candidates, log_z=0.0)
+    after = with_component(before, candidates, 0.0, np.random.default_rng(0))
     prior = mixture(NUMPY, after)
-    np.testing.assert_allclose(np.exp(prior.log_weights), [0.5, 0.5, 0.0])
+    # At the height of the target its mass is that of the mode, less what is off the mean.
+    np.testing.assert_allclose(np.exp(prior.log_weights), [0.8, 0.2, 0.0], atol=0.01)
     np.testing.assert_allclose(prior.means[1], APART.means[0], atol=0.2)
-    expected = FACTORS[0] if factors else FACTORS[1]
-    np.testing.assert_allclose(prior.factors[1], expected, atol=1e-6)
+    np.testing.assert_allclose(prior.factors[1], FACTORS[0], atol=1e-6)
     np.testing.assert_array_equal(prior.means[0], before["means"][0])
     assert before["logits"][1] == MASKED
 
 
-def test_nothing_is_added_where_nothing_is_missing_or_no_slot_is_free():
-    candidates = near_means(np.random.default_rng(125))
+def draws(rng, n=2000):
+    """Candidates that are draws of the target, every one of them twice."""
+    mode = rng.choice(2, size=n, p=APART.weights)
+    x = APART.means[mode] + APART.scales[mode] * rng.standard_normal((n, 2))
+    x = np.repeat(x, 2, axis=0)
+    return CandidateGaussians(x, None, APART.log_density(x))
+
+
+def test_a_component_of_draws_takes_their_mean_covariance_and_share():
+    candidates = draws(np.random.default_rng(126))
+    after = with_component(one_component(), candidates, 0.0, np.random.default_rng(0))
+    prior = mixture(NUMPY, after)
+    np.testing.assert_allclose(np.exp(prior.log_weights), [0.8, 0.2, 0.0], atol=0.03)
+    np.testing.assert_allclose(prior.means[1], APART.means[0], atol=0.15)
+    np.testing.assert_allclose(prior.factors[1], FACTORS[0], atol=0.1)
+    again = with_component(after, candidates, 0.0, np.random.default_rng(0))
+    assert again is None
+
+
+def test_a_place_with_too_few_draws_gets_the_average_covariance():
+    common = draws(np.random.default_rng(127)).means
+    means = np.concatenate([common[common[:, 0] > 0], [[-5.0, 0.0], [-5.1, 0.1]]])
+    candidates = CandidateGaussians(means, None, APART.log_density(means))
+    after = with_component(one_component(), candidates, 0.0, np.random.default_rng(0))
+    prior = mixture(NUMPY, after)
+    share = 2 / len(means)
+    np.testing.assert_allclose(np.exp(prior.log_weights), [1.0 - share, share, 0.0])
+    np.testing.assert_allclose(prior.means[1], APART.means[0], atol=0.2)
+    np.testing.assert_allclose(prior.factors[1], FACTORS[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("of", [near_means, draws])
+def test_nothing_is_added_where_nothing_is_missing_or_no_slot_is_free(of):
+    candidates = of(np.random.default_rng(125))
+    rng = np.random.default_rng(0)
     complete = from_moments(APART.weights, APART.means, FACTORS, slots=3)
-    assert with_component(complete, candidates, log_z=0.0) is None
-    assert with_component(one_component(slots=1), candidates, log_z=0.0) is None
+    assert with_component(complete, candidates, 0.0, rng) is None
+    assert with_component(one_component(slots=1), candidates, 0.0, rng) is None
 
 
 def test_weights_of_the_others_keep_their_ratio():
     prior = crude_prior(APART)
     far = CandidateGaussians(np.array([[30.0, 0.0]]), None, np.array([10.0]))
-    weights = np.exp(mixture(NUMPY, with_component(prior, far, log_z=0.0)).log_weights)
+    after = with_component(prior, far, 0.0, np.random.default_rng(0))
+    weights = np.exp(mixture(NUMPY, after).log_weights)
     np.testing.assert_allclose(weights, [0.6 * 2 / 3, 0.4 * 2 / 3, 1 / 3])
+
+
+def test_steps_shorten_for_a_narrow_component():
+    kernel = LangevinKernel("dis", steps=4)
+    rng = np.random.default_rng(128)
+    wide = kernel.new_parameters(rng, from_moments(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
+    factors = np.stack([np.eye(2), 0.01 * np.eye(2)])
+    narrow = from_moments(np.full(2, 0.5), np.zeros((2, 2)), factors)
+    changed = kernel.with_prior(wide, narrow)
+    assert np.log1p(np.exp(wide["step_size"])) == pytest.approx(0.05)
+    assert np.log1p(np.exp(changed["step_size"])) == pytest.approx(0.5 * 1e-4)
+    assert kernel.with_prior(wide, wide["prior"])["step_size"] == pytest.approx(wide["step_size"])
