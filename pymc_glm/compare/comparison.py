@@ -15,6 +15,7 @@ from pymc_glm.compare.accuracy import Reference, frame, measure
 from pymc_glm.compare.agreement import agree
 from pymc_glm.compare.diagnostics import diagnose
 from pymc_glm.compare.draws import Layout
+from pymc_glm.compare.requested import check_requested
 from pymc_glm.compare.run_card import run_card
 from pymc_glm.compare.runners import (
     Budget,
@@ -296,7 +297,10 @@ def compare(
     Raises
     ------
     ValueError
-        There is one chain only, or a sampler's name is unknown.
+        There is one chain only, a sampler's name is unknown, or a variable's name, or a truth has
+        another shape than its variable.
+    TypeError
+        The reference has neither a posterior group nor draws.
     ImportError
         A sampler needs a package that is not installed.
     RuntimeError
@@ -331,6 +335,8 @@ def compare(
         random_seed = int(np.random.default_rng(random_seed).integers(2**32))
     seeds = {name: seed_of(name, int(random_seed)) for name in resolved}
     names = [rv.name for rv in model.free_RVs] if var_names is None else var_names
+    foreign = any(engine_of(sampler) is None for sampler in resolved.values())
+    check_requested(model, names, truth, reference, foreign)
 
     trees: dict[str, DataTree] = {}
     timings: dict[str, Timing] = {}

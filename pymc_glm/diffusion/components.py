@@ -9,12 +9,10 @@ import numpy as np
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.prior import from_moments, mixture
 
-__all__ = ["Moments", "fit_mixture", "shrunk_factor"]
+__all__ = ["Moments", "fewest_draws", "fit_mixture", "shrunk_factor"]
 
 ITERATIONS = 60
 RESTARTS = 2
-# A component below this share of the draws per coordinate is not worth its covariance.
-FEWEST = 1.0
 
 
 class Moments(NamedTuple):
@@ -37,6 +35,11 @@ class Moments(NamedTuple):
     def parameters(self, slots: int | None = None) -> dict[str, np.ndarray]:
         """As `pymc_glm.diffusion.prior` keeps them."""
         return from_moments(*self, slots=slots)
+
+
+def fewest_draws(d: int) -> float:
+    """Draws that a covariance of d coordinates needs, shrunk: fewer ones may lie on a line."""
+    return 5.0 + 0.5 * d
 
 
 def shrunk_factor(x: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -95,7 +98,7 @@ def fit_mixture(x: np.ndarray, rng: np.random.Generator, most: int = 10) -> Mome
     best, lowest, worse = None, np.inf, 0
     for count in range(1, most + 1):
         # As many centres can be apart as there are different draws.
-        if count > 1 and (n < FEWEST * count * d or count > distinct):
+        if count > 1 and (n < count * max(d, fewest_draws(d)) or count > distinct):
             break
         found = [
             _expectation_maximisation(x, rng, count) for _ in range(RESTARTS if count > 1 else 1)

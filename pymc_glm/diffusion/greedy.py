@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
-from pymc_glm.diffusion.components import shrunk_factor
+from pymc_glm.diffusion.components import fewest_draws, shrunk_factor
 from pymc_glm.diffusion.prior import LOG_2PI, MASKED, Mixture, mixture
 from pymc_glm.diffusion.refine import CandidateGaussians
 
@@ -21,9 +21,6 @@ LEAST_EXCESS = 3.0
 # Places from which a component climbs the likelihood, and how long each does.
 PLACES = 10
 CLIMBS = 30
-# Draws of its own that it needs, and more of them per coordinate: few ones may lie on a line.
-FEWEST_OWN = 5.0
-MORE_OWN = 0.5
 
 
 class _Component(NamedTuple):
@@ -121,7 +118,7 @@ def _maximised(start: _Component, x: np.ndarray, present: np.ndarray) -> tuple[_
         both = np.logaddexp(own, np.log1p(-component.weight) + present)
         gain = float(np.sum(both - present))
         share = np.exp(own - both)
-        if share.sum() < FEWEST_OWN + MORE_OWN * x.shape[1]:
+        if share.sum() < fewest_draws(x.shape[1]):
             return component, -np.inf
         component = _fitted(x, share, share.sum() / len(x))
     return component, gain
@@ -146,7 +143,7 @@ def _lone(
     factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(d))
     z = np.linalg.solve(factor, (x - x[best]).T)
     around = int(np.sum(np.sum(z * z, axis=0) < d + 3.0 * np.sqrt(2.0 * d)))
-    if around >= FEWEST_OWN + MORE_OWN * d:
+    if around >= fewest_draws(d):
         return None
     return _Component(min(around / n, 1.0 / (used.sum() + 1.0)), x[best], factor)
 

@@ -261,3 +261,28 @@ def test_comparison_of_ready_trees_reads_their_times():
     values = np.random.default_rng(SEED).standard_normal((2, 100))
     result = Comparison({"a": tree_of({"x": values}, attrs=attrs)})
     assert result.timings["a"].sample_s == 1.0
+
+
+def refuse(monkeypatch):
+    """Samplers that must not be run."""
+
+    def never(**budget):
+        pytest.fail("a sampler was run")
+
+    monkeypatch.setattr(runners, "SAMPLERS", dict.fromkeys(SAMPLERS, never))
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"var_names": ["mu"]}, ValueError, "var_names has 'mu', which is no free variable"),
+        ({"truth": {"z": DATA}}, ValueError, "truth has 'z', which is no free variable"),
+        ({"truth": {"x": [1.0]}}, ValueError, r"truth\['x'\] has shape \(1,\), and the variable"),
+        ({"reference": 3.0}, TypeError, "reference of type float, which has neither a posterior"),
+        ({"reference": xr.DataTree()}, TypeError, "reference of type DataTree"),
+    ],
+)
+def test_what_no_draw_has_is_refused_before_sampling(monkeypatch, asked, error, message):
+    refuse(monkeypatch)
+    with pytest.raises(error, match=message):
+        compare(normal_model(), ["gibbs", "nuts"], progressbar=False, **asked)

@@ -76,6 +76,13 @@ def test_constant_coordinates_do_no_harm():
     assert np.isfinite(found.factors).all()
 
 
+def test_few_draws_have_few_components():
+    # So few that some choice of seven would fit them by chance.
+    for seed in range(5):
+        x = np.random.default_rng(seed).normal(size=(20, 1)) ** 3
+        assert len(fit_mixture(x, np.random.default_rng(0)).weights) <= 3
+
+
 def test_components_of_one_mode_are_joined():
     means = np.array([[-6.0, 0.0], [-5.5, 0.3], [0.0, 6.0], [6.0, -1.0], [6.0, 1.0]])
     weights = np.array([0.1, 0.1, 0.3, 0.25, 0.25])
