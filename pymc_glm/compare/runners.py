@@ -53,7 +53,8 @@ class Sampler(Protocol):
         """Sample the model and return a DataTree with a posterior group, as ``pm.sample``.
 
         A sampler whose draws are biased however long it runs says so by the attribute
-        ``unadjusted = 1`` of the posterior group.
+        ``unadjusted = 1`` of the posterior group. One without warm-up says ``tuning_steps = 0``:
+        by default a share of the time is taken for that of the warm-up draws.
         """
 
 
@@ -147,7 +148,8 @@ def run(name: str, sampler: Sampler, model: Model, budget: Budget, seed: int, ba
             f"Sampler {name!r} returned {type(tree).__name__} without a posterior group. "
             "A sampler returns an xarray.DataTree, as pm.sample does."
         )
-    timing = read_timing(tree, budget.tune, wall_s)
+    tune = int(tree["posterior"].attrs.get("tuning_steps", budget.tune))
+    timing = read_timing(tree, tune, wall_s)
     for group in [group for group in tree.children if group.startswith("warmup_")]:
         del tree[group]
     return Run(tree, timing)

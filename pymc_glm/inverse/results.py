@@ -59,7 +59,12 @@ def to_datatree(
             "image": (("chain", "draw", *pixels), images),
         },
         coords | {name: np.arange(size) for name, size in zip(pixels, shape, strict=True)},
-        {"inference_library": "pymc_glm", "inference_library_version": __version__, **attributes},
+        {
+            "inference_library": "pymc_glm",
+            "inference_library_version": __version__,
+            "tuning_steps": 0,
+            **attributes,
+        },
     )
     shape_out = problem.operator.shape_out
     names = [f"y_{axis}" for axis in range(len(shape_out))]

@@ -4,6 +4,7 @@ import ast
 import pickle
 import subprocess
 import sys
+import time
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -133,6 +134,17 @@ def test_sampler_without_a_variable_fails_alone():
 def test_sampler_that_returns_something_else_fails_alone():
     result = run({"exact": exact, "odd": lambda **budget: 3})
     assert "TypeError: Sampler 'odd' returned int without" in result.failures["odd"]
+
+
+def test_all_time_of_a_sampler_without_warm_up_is_that_of_its_draws():
+    def untuned(**budget):
+        time.sleep(0.05)
+        return tree_of({"x": np.zeros((2, 10))}, {"tuning_steps": 0})
+
+    result = run({"exact": exact, "untuned": untuned}, tune=1000)
+    assert result.timings["untuned"].warmup_s == 0.0
+    assert result.timings["untuned"].sample_s >= 0.05
+    assert result.timings["exact"].warmup_s > 0.0
 
 
 def test_every_sampler_failed():
