@@ -51,15 +51,13 @@ class Mixture(NamedTuple):
 
     def standardised(self, xp: Arrays, x: Any) -> Any:
         """L^-1 (x - mean) of each component, shape (n, K, d)."""
-        centred = x[:, None, :] - self.means[None, :, :]
-        return xp.np.einsum("kij,nkj->nki", self.inverses, centred)
+        # Component by component: products of whole matrices.
+        centred = x[None, :, :] - self.means[:, None, :]
+        return xp.np.swapaxes(xp.np.matmul(centred, xp.np.swapaxes(self.inverses, 1, 2)), 0, 1)
 
     def log_components(self, xp: Arrays, x: Any) -> Any:
         """Log of weight times density of each component, shape (n, K)."""
-        z = self.standardised(xp, x)
-        d = self.means.shape[1]
-        log_density = -0.5 * xp.np.sum(z * z, axis=-1) - self.log_determinants - 0.5 * d * LOG_2PI
-        return self.log_weights + log_density
+        return self._log_components_at(xp, self.standardised(xp, x))
 
     def log_density(self, xp: Arrays, x: Any) -> Any:
         """Log density, shape (n,)."""
@@ -73,13 +71,20 @@ class Mixture(NamedTuple):
     def score(self, xp: Arrays, x: Any) -> Any:
         """Gradient of the log density, shape (n, d)."""
         z = self.standardised(xp, x)
-        share = xp.np.exp(self.log_responsibilities(xp, x))
-        return -xp.np.einsum("nk,kji,nkj->ni", share, self.inverses, z)
+        joint = self._log_components_at(xp, z)
+        share = xp.np.exp(joint - log_sum_exp(xp, joint)[:, None])
+        weighed = xp.np.swapaxes(share[:, :, None] * z, 0, 1)
+        return -xp.np.sum(xp.np.matmul(weighed, self.inverses), axis=0)
 
     def start(self, xp: Arrays, component: Any, noise: Any) -> Any:
         """Draws of given components from standard normal noise, shape (n, d)."""
         moved = xp.np.einsum("nij,nj->ni", self.factors[component], noise)
         return self.means[component] + moved
+
+    def _log_components_at(self, xp: Arrays, z: Any) -> Any:
+        d = self.means.shape[1]
+        log_density = -0.5 * xp.np.sum(z * z, axis=-1) - self.log_determinants - 0.5 * d * LOG_2PI
+        return self.log_weights + log_density
 
 
 def mixture(xp: Arrays, parameters: dict[str, Any] | Mixture) -> Mixture:
