@@ -335,8 +335,8 @@ def compare(
         random_seed = int(np.random.default_rng(random_seed).integers(2**32))
     seeds = {name: seed_of(name, int(random_seed)) for name in resolved}
     names = [rv.name for rv in model.free_RVs] if var_names is None else var_names
-    foreign = any(engine_of(sampler) is None for sampler in resolved.values())
-    check_requested(model, names, truth, reference, foreign)
+    engines = {name: engine_of(sampler) for name, sampler in resolved.items()}
+    check_requested(model, names, truth, reference, None in engines.values())
 
     trees: dict[str, DataTree] = {}
     timings: dict[str, Timing] = {}
@@ -358,7 +358,6 @@ def compare(
             "The first error is attached as the cause."
         ) from errors[0]
     trees = {name: trees[name] for name in resolved if name in trees}
-    engines = {name: engine_of(sampler) for name, sampler in resolved.items()}
     card = run_card(model, budget, int(random_seed), seeds, engines)
     return Comparison(
         trees,
@@ -385,7 +384,4 @@ def _explanation(model: Model) -> object:
 
 def _timings_of(trees: Mapping[str, DataTree]) -> dict[str, Timing]:
     """Read timings off the attributes that pm.sample leaves on the posterior."""
-    return {
-        name: read_timing(tree, int(tree["posterior"].attrs.get("tuning_steps", 0)))
-        for name, tree in trees.items()
-    }
+    return {name: read_timing(tree, 0) for name, tree in trees.items()}

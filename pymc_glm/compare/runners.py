@@ -148,8 +148,7 @@ def run(name: str, sampler: Sampler, model: Model, budget: Budget, seed: int, ba
             f"Sampler {name!r} returned {type(tree).__name__} without a posterior group. "
             "A sampler returns an xarray.DataTree, as pm.sample does."
         )
-    tune = int(tree["posterior"].attrs.get("tuning_steps", budget.tune))
-    timing = read_timing(tree, tune, wall_s)
+    timing = read_timing(tree, budget.tune, wall_s)
     for group in [group for group in tree.children if group.startswith("warmup_")]:
         del tree[group]
     return Run(tree, timing)

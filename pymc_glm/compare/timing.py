@@ -63,7 +63,7 @@ def read_timing(tree: DataTree, tune: int, wall_s: float | None = None) -> Timin
     tree : DataTree
         Draws of one sampler.
     tune : int
-        Number of warm-up draws per chain.
+        Number of warm-up draws per chain, where the attribute ``tuning_steps`` does not say.
     wall_s : float, optional
         Wall time of the whole call, in seconds. Default: not known, and the attribute
         ``compile_time`` is used for the time outside the loop.
@@ -73,6 +73,7 @@ def read_timing(tree: DataTree, tune: int, wall_s: float | None = None) -> Timin
     timing : Timing
     """
     attrs = tree["posterior"].attrs
+    tune = int(attrs.get("tuning_steps", tune))
     loop_s = attrs.get("sampling_time", wall_s)
     if loop_s is None:
         return Timing(float("nan"), float("nan"), float("nan"), "no time was recorded")

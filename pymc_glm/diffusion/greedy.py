@@ -8,8 +8,8 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import fewest_draws, shrunk_factor
-from pymc_glm.diffusion.prior import LOG_2PI, MASKED, Mixture, mixture
-from pymc_glm.diffusion.refine import CandidateGaussians
+from pymc_glm.diffusion.prior import MASKED, Mixture, from_moments, mixture
+from pymc_glm.diffusion.refine import CandidateGaussians, log_heights, log_open_mass
 
 __all__ = ["with_component"]
 
@@ -30,8 +30,8 @@ class _Component(NamedTuple):
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """With its weight."""
-        z = np.linalg.solve(self.factor, (x - self.mean).T)
-        return np.log(self.weight) + _log_height(self.factor) - 0.5 * np.sum(z * z, axis=0)
+        alone = mixture(NUMPY, from_moments(np.ones(1), self.mean[None], self.factor[None]))
+        return np.log(self.weight) + alone.log_density(NUMPY, x)
 
 
 def with_component(
@@ -101,8 +101,8 @@ def _climbed(
     count = max(2 * d, n // (2 * (int(used.sum()) + 1)))
     best, most = None, PRICE * (2 * d + 1)
     for place in rng.choice(n, size=min(n, PLACES), replace=False):
-        z = np.linalg.solve(current.factors[nearest[place]], (x - x[place]).T)
-        nearby = x[np.argsort(np.sum(z * z, axis=0))[:count]]
+        z = (x - x[place]) @ current.inverses[nearest[place]].T
+        nearby = x[np.argsort(np.sum(z * z, axis=1))[:count]]
         start = _fitted(nearby, np.ones(len(nearby)), 0.5 / (used.sum() + 1))
         component, gain = _maximised(start, x, present)
         if gain > most:
@@ -156,14 +156,7 @@ def _heaviest(
     assert factors is not None
     if not excess.max() > LEAST_EXCESS:
         return None
-    log_height = np.array([_log_height(factor) for factor in factors])
-    open_share = -np.expm1(np.minimum(-excess, -1e-12))
-    log_mass = value - log_z - log_height + np.log(open_share)
+    log_mass = log_open_mass(value - log_z, log_heights(factors), value - log_z - excess)
     best = int(np.argmax(log_mass))
     weight = np.exp(min(float(log_mass[best]), -np.log(count + 1.0)))
     return _Component(weight, means[best], factors[best])
-
-
-def _log_height(factor: np.ndarray) -> float:
-    """Log density of a Gaussian at its mean."""
-    return float(-np.log(np.diagonal(factor)).sum() - 0.5 * len(factor) * LOG_2PI)

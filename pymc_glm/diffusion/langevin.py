@@ -75,26 +75,24 @@ class LangevinKernel(AbstractKernel):
     def new_parameters(self, rng: np.random.Generator, prior: dict[str, np.ndarray]) -> dict:
         """Untrained parameters: no control."""
         d = prior["means"].shape[1]
-        step_size = min(self.step_size, OVERSHOOT * _smallest_variance(prior))
         parameters: dict[str, Any] = {
             "prior": prior,
-            "step_size": np.array(np.log(np.expm1(step_size))),
-            "friction": np.full(d, np.log(np.expm1(1.0))),
+            "step_size": _step_parameter(self.step_size, prior, 1.0),
+            "friction": np.full(d, _inverse_softplus(1.0)),
         }
         if self.name != "mcd":
             parameters["control"] = new_network(rng, d, d, self.steps, 1, self.width)
         if self.name in ("mcd", "dbs"):
             parameters["reverse"] = new_network(rng, d, d, self.steps, 1, self.width)
         if self.needs_score:
-            parameters["annealing"] = np.full(self.steps, np.log(np.expm1(1.0)))
+            parameters["annealing"] = np.full(self.steps, _inverse_softplus(1.0))
         return parameters
 
     def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> dict:
         """The same with another mixture, and steps that suit its narrowest component."""
-        friction = softplus(NUMPY, parameters["friction"]).min()
-        longest = OVERSHOOT * _smallest_variance(prior) * friction
-        step_size = min(float(softplus(NUMPY, parameters["step_size"])), longest)
-        shorter = np.array(np.log(np.expm1(step_size)))
+        friction = float(softplus(NUMPY, parameters["friction"]).min())
+        step_size = float(softplus(NUMPY, parameters["step_size"]))
+        shorter = _step_parameter(step_size, prior, friction)
         return {**super().with_prior(parameters, prior), "step_size": shorter}
 
     def forward(
@@ -202,6 +200,16 @@ class LangevinKernel(AbstractKernel):
             return path[n] * target + (1.0 - path[n]) * prior.score(xp, x)
 
         return base
+
+
+def _step_parameter(step_size: float, prior: dict[str, np.ndarray], friction: float) -> np.ndarray:
+    """Parameter of a first step that does not overshoot the narrowest component."""
+    longest = OVERSHOOT * _smallest_variance(prior) * friction
+    return np.array(_inverse_softplus(min(step_size, longest)))
+
+
+def _inverse_softplus(value: float) -> float:
+    return float(np.log(np.expm1(value)))
 
 
 def _smallest_variance(prior: dict[str, np.ndarray]) -> float:

@@ -24,6 +24,8 @@ __all__ = [
     "CandidateGaussians",
     "covering_mixture",
     "langevin_candidates",
+    "log_heights",
+    "log_open_mass",
     "reweighted",
 ]
 
@@ -41,7 +43,7 @@ class CandidateGaussians(NamedTuple):
     means : ndarray, shape (n, d)
         Their means.
     factors : ndarray, shape (n, d, d), or None
-        Cholesky factors of their covariances; None where the mixture's own average is used.
+        Cholesky factors of their covariances; None where the means are draws.
     value : ndarray, shape (n,)
         Log density of the target at the means.
     """
@@ -95,17 +97,14 @@ def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:
     """
     means, factors, value = candidates
     assert factors is not None
-    n, d = means.shape
+    n = len(means)
     inverses = np.linalg.inv(factors)
-    log_height = -np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) - 0.5 * d * LOG_2PI
-    log_mass = value - log_height
+    log_height = log_heights(factors)
     covered = np.full(n, -np.inf)
     chosen: list[int] = []
     masses: list[float] = []
     for _ in range(min(most, n)):
-        open_share = -np.expm1(np.minimum(covered - value, 0.0))
-        with np.errstate(divide="ignore"):
-            gain = log_mass + np.log(open_share)
+        gain = log_open_mass(value, log_height, covered)
         best = int(np.argmax(gain))
         if masses and gain[best] < max(masses) + LEAST_MASS:
             break
@@ -116,6 +115,43 @@ def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:
         covered = np.logaddexp(covered, density)
     weights = np.exp(np.array(masses) - max(masses))
     return Moments(weights / weights.sum(), means[chosen], factors[chosen])
+
+
+def log_heights(factors: np.ndarray) -> np.ndarray:
+    """Log densities of Gaussians at their means, from the Cholesky factors of covariances.
+
+    Parameters
+    ----------
+    factors : ndarray, shape (n, d, d)
+        Lower triangular.
+
+    Returns
+    -------
+    log_height : ndarray, shape (n,)
+    """
+    diagonal = np.diagonal(factors, axis1=1, axis2=2)
+    return -np.log(diagonal).sum(axis=1) - 0.5 * diagonal.shape[1] * LOG_2PI
+
+
+def log_open_mass(value: np.ndarray, log_height: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Log masses of Gaussians as high as the target at their means, as far as it is not covered.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n,)
+        Log density of the target at the means.
+    log_height : ndarray, shape (n,)
+        As of `log_heights`.
+    covered : ndarray, shape (n,)
+        Log of what covers the target there.
+
+    Returns
+    -------
+    log_mass : ndarray, shape (n,)
+        -inf where all is covered.
+    """
+    with np.errstate(divide="ignore"):
+        return value - log_height + np.log(-np.expm1(np.minimum(covered - value, 0.0)))
 
 
 def reweighted(
