@@ -127,9 +127,15 @@ def _coverage(
     reference: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Modes of proposals weighed by importance, and their distance from draws of the target."""
+    """Modes of proposals weighed by importance, and their distance from draws of the target.
+
+    None if no proposal has any weight, as of paths that have diverged.
+    """
     drawn = proposal.draw(rng, SCORED, 4, proposal.gradient_of(density))
     log_weight = density.log_density(drawn.x) - drawn.log_proposal
+    log_weight[np.isnan(log_weight)] = -np.inf
+    if log_weight.max() == -np.inf:
+        return {}
     weight = np.exp(log_weight - log_weight.max())
     picked = rng.choice(SCORED, size=SCORED, p=weight / weight.sum())
     some = reference[rng.permutation(len(reference))[:TRANSPORTED]]

@@ -101,7 +101,7 @@ def fit_diffusion(
         Gibbs chains of a recognised model visit. ``"auto"`` and ``"none"`` begin with the mixture;
         of recognised finite mixtures ``"auto"`` scores one of visited Gaussians too.
     refine_every : int
-        Iterations between two components.
+        Iterations between two components; they are added every 50 iterations at most.
     random_seed : int or Generator, optional
         Same seed, same proposal.
     checkpoint : str or Path, optional
@@ -133,6 +133,7 @@ def fit_diffusion(
     -----
     UserWarning
         If an operation of the model has no JAX version, so that the mixture alone is fitted; if
+        no Langevin chain has come to the posterior, so that no component can be added; if
         evidence from both sides differs by more than 0.5; if hardly any proposal will be accepted.
 
     Notes
@@ -306,6 +307,12 @@ def _warn(fitted: Fitted) -> None:
         warnings.warn(
             f"The mixture alone was fitted, because JAX lacks an operation of the model:"
             f" {report['no_jax']} A diffusion needs a JAX version of it.",
+            stacklevel=3,
+        )
+    if report["candidates"] == 0:
+        warnings.warn(
+            "No Langevin chain has come to where draws of the warm-up are, and no component was"
+            " added. They begin too far away: try refinement='tempered', or a smaller spread.",
             stacklevel=3,
         )
     if fitted.stopped:

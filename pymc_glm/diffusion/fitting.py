@@ -12,27 +12,24 @@ import numpy as np
 
 from pymc.model import Model
 
+from pymc_glm.diffusion.chart import SCORED, Chart
 from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
-from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
 from pymc_glm.diffusion.greedy import with_component
-from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.metrics import Scores, score
-from pymc_glm.diffusion.modes import by_modes, mode_of_components, shares_of_modes
 from pymc_glm.diffusion.prior import MASKED
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import (
     CandidateGaussians,
-    covering_mixture,
     langevin_candidates,
-    reweighted,
+    plausible,
 )
 from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.search import with_lost_modes
-from pymc_glm.diffusion.targets import CompiledDensity, Density, Whitened, layout_of
+from pymc_glm.diffusion.targets import CompiledDensity, Density
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
-from pymc_glm.diffusion.warmup import Warmup, spread_of, warm_up
+from pymc_glm.diffusion.warmup import Warmup, warm_up
 from pymc_glm.exceptions import InvalidDataError
 
 __all__ = ["Fitted", "Job", "fit"]
@@ -43,13 +40,8 @@ SAVE_EVERY = 5.0
 GOOD_ENOUGH = 0.9
 # What a diffusion has to bring to be kept.
 GAIN = 1.05
-# Draws that a mixture is fitted to, in the end.
-DRAWS_PER_UNKNOWN = 200
-FEWEST_DRAWS = 2000
-MOST_DRAWS = 20_000
-ROUNDS = 2
-# Paths that mixtures are compared by.
-SCORED = 1000
+# Some chains begin in so many standard deviations of the warm-up.
+WIDER = 2.0
 
 
 class Job(NamedTuple):
@@ -151,13 +143,13 @@ def fit(job: Job, channel: Channel) -> Fitted:
     if progress is None:
         checkpoint.save(Progress(warmup, None))
     channel.send({"stage": "mixture", "done": 0, "total": 1})
-    chart = _Chart(job, density, warmup, rng)
+    chart = Chart(job.model, density, warmup, job.components, job.visited, rng)
     plain, target = chart.plain, chart.white.outside(chart.y)
     scores = {"mixture": score(plain, density, target, rng)}
     best, stopped = plain, False
     wanted = job.kernel if job.kernel != "auto" else "gated"
     if wanted == "mixture" or log_density is None or _suffices(job, scores["mixture"]):
-        reported = chart.reported(best, scores, warmup, clock, no_jax)
+        reported = _reported(chart, best, scores, warmup, None, clock, no_jax)
         return Fitted(reported, False, checkpoint.failure)
     gaussians = chart.modes_alone if wanted == "gated" else chart.mixture
     candidates = None
@@ -182,15 +174,20 @@ def fit(job: Job, channel: Channel) -> Fitted:
         return chart.white.inside(moved)
 
     def refined(state: State) -> State:
-        if candidates is None or state.iteration % job.refine_every:
+        # As soon as another multiple of the period is passed.
+        before = max(state.iteration - CHUNK, 0)
+        if candidates is None or state.iteration // job.refine_every == before // job.refine_every:
             return state
         so_far = chart.with_parameters(kernel, state.parameters)
         rng = np.random.default_rng([job.seed, 4, state.iteration])
         log_z = score(so_far, density, target, rng, SCORED).elbo
+        # Paths that have diverged say nothing about what is missing.
+        if not np.isfinite(log_z):
+            return state
         prior = with_component(state.parameters["prior"], candidates, log_z, rng)
         if prior is None:
             return state
-        return state._replace(parameters=kernel.with_prior(state.parameters, prior))
+        return trainer.changed(state, kernel.with_prior(state.parameters, prior))
 
     state, stopped = _trained(checkpoint, trainer, state, warmup, channel, nearer, refined)
     trained = chart.with_parameters(kernel, state.parameters)
@@ -199,7 +196,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
     scores[wanted] = score(trained, density, target, rng)
     if job.kernel != "auto" or _is_better(scores[wanted], scores["mixture"]):
         best = trained
-    reported = chart.reported(best, scores, warmup, clock, no_jax)
+    reported = _reported(chart, best, scores, warmup, candidates, clock, no_jax)
     return Fitted(reported, stopped, checkpoint.failure)
 
 
@@ -244,7 +241,7 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
 
 
 def _candidates(
-    job: Job, density: Density, chart: _Chart, rng: np.random.Generator
+    job: Job, density: Density, chart: Chart, rng: np.random.Generator
 ) -> CandidateGaussians:
     """Where components may be added, in the coordinates of the chart."""
     if job.refinement == "machine" and job.visited is not None:
@@ -252,9 +249,13 @@ def _candidates(
     if job.refinement == "tempered":
         means = chart.y
     else:
-        ends, _ = langevin_candidates(density, rng, job.center, job.scale)
+        # A wide prior may be too far away for a chain, and what is known too near to what is not.
+        around = chart.center, WIDER * np.diagonal(chart.factor)
+        ends = langevin_candidates(density, rng, (job.center, job.scale), around)
         means = chart.white.inside(ends)
-    return CandidateGaussians(means, None, chart.white.log_density(means))
+    value = chart.white.log_density(means)
+    kept = plausible(value, chart.white.log_density(chart.y))
+    return CandidateGaussians(means[kept], None, value[kept])
 
 
 def _suffices(job: Job, scores: Scores) -> bool:
@@ -291,107 +292,31 @@ def _trained(
     return state, False
 
 
-class _Chart:
-    """Coordinates in which warm-up draws have unit scale, and mixtures fitted there."""
-
-    def __init__(
-        self, job: Job, density: Density, warmup: Warmup, rng: np.random.Generator
-    ) -> None:
-        self.layout = layout_of(job.model)
-        self.center = np.quantile(warmup.x, 0.5, axis=0)
-        spread = np.maximum(spread_of(warmup.x), 1e-8 * (1.0 + np.abs(self.center)))
-        self.factor = np.diag(spread)
-        self.white = Whitened(density, self.center, self.factor)
-        self.y = self.white.inside(warmup.x)
-        warm = self.y
-        mixtures = self._mixtures(job, rng)
-        self.mixture: Moments = self._best(mixtures, rng)
-        # Moves from the mixture make more draws than the warm-up did, for a better mixture.
-        count = int(np.clip(DRAWS_PER_UNKNOWN * self.layout.size, FEWEST_DRAWS, MOST_DRAWS))
-        for _ in range(ROUNDS):
-            picked = np.arange(max(count, len(self.y))) % len(self.y)
-            x = self.white.outside(self.y[picked])
-            for moments in mixtures:
-                x = refreshed(self._plain(moments), density, x, rng)
-            self.y = self.white.inside(x)
-            mixtures = [self.mixture, *self._mixtures(job, rng)]
-            self.mixture = self._best(mixtures, rng)
-        mode = mode_of_components(self.mixture, self.white)
-        one = np.ones(len(self.y))
-        mean = self.y.mean(axis=0)
-        self.gaussian = Moments(np.ones(1), mean[None], shrunk_factor(self.y, one, mean)[None])
-        self.modes_alone, self.labels = by_modes(self.mixture, mode, self.y)
-        of_warmup = np.argmax(shares_of_modes(self.mixture, mode, warm), axis=1)
-        count = len(self.modes_alone.weights)
-        self.fed = [len(np.unique(warmup.start[of_warmup == k])) for k in range(count)]
-
-    def _mixtures(self, job: Job, rng: np.random.Generator) -> list[Moments]:
-        """Mixtures of the present draws, and of the Gaussians that a latent machine visits."""
-        found = [fit_mixture(self.y, rng, job.components)]
-        if job.visited is not None:
-            covering = covering_mixture(self.visited(job.visited))
-            found.append(reweighted(covering, self.white, rng))
-        return found
-
-    def _best(self, mixtures: list[Moments], rng: np.random.Generator) -> Moments:
-        """The mixture that is accepted most often."""
-        if len(mixtures) == 1:
-            return mixtures[0]
-
-        x = self.white.outside(self.y)
-
-        def acceptance(moments: Moments) -> float:
-            return score(self._plain(moments), self.white.density, x, rng, SCORED).acceptance
-
-        return max(mixtures, key=acceptance)
-
-    def visited(self, gaussians: VisitedGaussians) -> CandidateGaussians:
-        """Visited Gaussians in these coordinates."""
-        means = self.white.inside(gaussians.means)
-        inverse = np.linalg.inv(self.factor)
-        factors = np.linalg.cholesky(inverse @ gaussians.covariances @ inverse.T)
-        return CandidateGaussians(means, factors, self.white.log_density(means))
-
-    @property
-    def plain(self) -> Proposal:
-        """The mixture as a proposal."""
-        return self._plain(self.mixture)
-
-    def _plain(self, moments: Moments) -> Proposal:
-        return self.with_parameters(MixtureKernel(), {"prior": moments.parameters()})
-
-    def whitened(self, log_density: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The JAX density of y."""
-        center, factor, shift = self.center, self.factor, self.white.log_determinant
-        return lambda y: log_density(center + factor @ y) + shift
-
-    def with_parameters(self, kernel: AbstractKernel, parameters: dict) -> Proposal:
-        """A proposal in these coordinates."""
-        return Proposal(kernel, parameters, self.layout, self.center, self.factor)
-
-    def reported(
-        self,
-        best: Proposal,
-        scores: dict[str, Scores],
-        warmup: Warmup,
-        clock: float,
-        no_jax: str,
-    ) -> Proposal:
-        """The best proposal with what is known of it."""
-        counts = np.bincount(self.labels, minlength=len(self.modes_alone.weights))
-        kept = scores[best.kernel.name]
-        best.report = {
-            **kept._asdict(),
-            "kernel": best.kernel.name,
-            "components": int(np.sum(best.parameters["prior"]["logits"] > 0.5 * MASKED)),
-            "modes": len(counts),
-            "mode_shares": (counts / counts.sum()).tolist(),
-            "starts_by_mode": self.fed,
-            "recovered": 1.0 - warmup.shares[0],
-            "warmup_log_z": warmup.log_z,
-            "warmup_gradients": warmup.gradients,
-            "cpu_s": time.process_time() - clock,
-            "no_jax": no_jax,
-            "acceptance_by_kernel": {name: one.acceptance for name, one in scores.items()},
-        }
-        return best
+def _reported(
+    chart: Chart,
+    best: Proposal,
+    scores: dict[str, Scores],
+    warmup: Warmup,
+    candidates: CandidateGaussians | None,
+    clock: float,
+    no_jax: str,
+) -> Proposal:
+    """The best proposal with what is known of it."""
+    counts = np.bincount(chart.labels, minlength=len(chart.modes_alone.weights))
+    kept = scores[best.kernel.name]
+    best.report = {
+        **kept._asdict(),
+        "kernel": best.kernel.name,
+        "components": int(np.sum(best.parameters["prior"]["logits"] > 0.5 * MASKED)),
+        "modes": len(counts),
+        "mode_shares": (counts / counts.sum()).tolist(),
+        "starts_by_mode": chart.fed,
+        "recovered": 1.0 - warmup.shares[0],
+        "warmup_log_z": warmup.log_z,
+        "warmup_gradients": warmup.gradients,
+        "candidates": None if candidates is None else len(candidates.means),
+        "cpu_s": time.process_time() - clock,
+        "no_jax": no_jax,
+        "acceptance_by_kernel": {name: one.acceptance for name, one in scores.items()},
+    }
+    return best

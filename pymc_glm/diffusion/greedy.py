@@ -13,14 +13,19 @@ from pymc_glm.diffusion.refine import CandidateGaussians, log_heights, log_open_
 
 __all__ = ["with_component"]
 
-# Nats of likelihood of all draws that a component has to bring, for its weight and for each
-# coordinate of its mean and of its scale.
-PRICE = 2.0
-# Nats of the target over the mixture that a candidate has to exceed.
-LEAST_EXCESS = 3.0
-# Places from which a component climbs the likelihood, and how long each does.
-PLACES = 10
+# Nats that a component has to bring: of likelihood of draws that it was not fitted to, or of the
+# target over the mixture at its mean.
+LEAST_GAIN = 3.0
+# A component leaves the others so much, as draws may have missed what these cover.
+MOST_WEIGHT = 0.9
+# Places from which a component climbs the likelihood, how long each does, and of how many draws.
+PLACES = 6
 CLIMBS = 30
+MOST_DRAWS = 4000
+# Nats of likelihood of a draw that one more step of a climb has to bring.
+LEAST_CLIMB = 1e-3
+# Narrowest component, in standard deviations of the mixture.
+NARROWEST = 1e-4
 
 
 class _Component(NamedTuple):
@@ -34,17 +39,39 @@ class _Component(NamedTuple):
         return np.log(self.weight) + alone.log_density(NUMPY, x)
 
 
+class _Draws(NamedTuple):
+    """Different draws, how often each was drawn, and the log density of the mixture there."""
+
+    x: np.ndarray
+    share: np.ndarray
+    present: np.ndarray
+
+    def with_component(self, component: _Component) -> tuple[np.ndarray, np.ndarray]:
+        """Log density of the component, and of the mixture with it."""
+        own = component.log_density(self.x)
+        return own, np.logaddexp(own, np.log1p(-component.weight) + self.present)
+
+    def gain(self, component: _Component) -> float:
+        """Log likelihood that the component adds, a draw of average share counted once."""
+        _, both = self.with_component(component)
+        return float(self.share @ (both - self.present)) * len(self.x) / self.share.sum()
+
+    def some(self, index: slice | np.ndarray) -> _Draws:
+        """Those of an index."""
+        return _Draws(self.x[index], self.share[index], self.present[index])
+
+
 def with_component(
     prior: dict[str, Any], candidates: CandidateGaussians, log_z: float, rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """The mixture with one more component, in the next slot that is free.
 
     Where candidates are draws, components begin at some of them with the covariance of the draws
-    nearby, climb the likelihood of all draws while the others are held, and the best one is added
-    (Verbeek, Vlassis, Kroese 2003, doi:10.1162/089976603762553004). Where none brings enough, it is
-    the candidate at which the target exceeds the mixture most (arXiv:2503.00524), if too few draws
-    are around it for a covariance. Where candidates are Gaussians, it is the one with the largest
-    mass that is not covered.
+    nearby and climb the likelihood of half of the draws while the others are held (Verbeek,
+    Vlassis, Kroese 2003, doi:10.1162/089976603762553004). The one with which the other half is
+    likeliest is added; or, if draws are likelier with it, one of average covariance at the draw
+    where the target exceeds the mixture most (arXiv:2503.00524), as few draws have no covariance.
+    Where candidates are Gaussians, it is the one with the largest mass that is not covered.
 
     Parameters
     ----------
@@ -61,23 +88,31 @@ def with_component(
     -------
     prior : dict of str to ndarray, or None
         None where no slot is free, or no candidate is worth it.
+
+    Raises
+    ------
+    ValueError
+        If log densities of the target are no numbers.
     """
     used = prior["logits"] > 0.5 * MASKED
-    if used.all():
+    if used.all() or not len(candidates.means):
         return None
-    current = mixture(NUMPY, prior)
-    present = current.log_density(NUMPY, candidates.means)
-    excess = candidates.value - log_z - present
-    if candidates.factors is not None:
-        added = _heaviest(candidates, excess, log_z, int(used.sum()))
+    odd = int(np.sum(~np.isfinite(candidates.value)))
+    if odd or not np.isfinite(log_z):
+        raise ValueError(
+            f"Got log_z={log_z} and {odd} of {len(candidates.value)} candidates where the log"
+            " density is not finite. Leave those out."
+        )
+    current = Mixture(*(part[used] for part in mixture(NUMPY, prior)))
+    if candidates.factors is None:
+        added = _of_draws(current, candidates, rng)
     else:
-        added = _climbed(current, used, candidates.means, present, rng)
-        added = _lone(current, used, candidates.means, excess) if added is None else added
+        added = _heaviest(current, candidates, log_z)
     if added is None:
         return None
     slot = int(np.argmin(used))
     changed = {name: value.copy() for name, value in prior.items()}
-    changed["logits"][used] = current.log_weights[used] + np.log1p(-added.weight)
+    changed["logits"][used] = current.log_weights + np.log1p(-added.weight)
     changed["logits"][slot] = np.log(added.weight)
     changed["means"][slot] = added.mean
     changed["log_diagonal"][slot] = np.log(np.diagonal(added.factor))
@@ -85,78 +120,116 @@ def with_component(
     return changed
 
 
+def _of_draws(
+    current: Mixture, candidates: CandidateGaussians, rng: np.random.Generator
+) -> _Component | None:
+    # Equal draws would narrow a component without an end.
+    x, first, count = np.unique(candidates.means, axis=0, return_index=True, return_counts=True)
+    # In random order, so that halves are alike.
+    order = rng.permutation(len(x))[:MOST_DRAWS]
+    x, share = x[order], count[order] / count[order].sum()
+    draws = _Draws(x, share, current.log_density(NUMPY, x))
+    excess = candidates.value[first[order]] - draws.present
+    spread = np.linalg.cholesky(_covariance(current))
+    climbed = _climbed(current, draws, excess, spread, rng)
+    lone = _lone(current, draws, int(np.argmax(excess)), spread)
+    found = [component for component in (climbed, lone) if component is not None]
+    return max(found, key=draws.gain, default=None)
+
+
 def _climbed(
     current: Mixture,
-    used: np.ndarray,
-    x: np.ndarray,
-    present: np.ndarray,
+    draws: _Draws,
+    excess: np.ndarray,
+    spread: np.ndarray,
     rng: np.random.Generator,
 ) -> _Component | None:
-    """The component that makes draws likeliest, of those from some places."""
-    # Equal draws would narrow a component without an end.
-    x, first = np.unique(x, axis=0, return_index=True)
-    present = present[first]
-    n, d = x.shape
-    nearest = np.argmax(current.log_components(NUMPY, x), axis=1)
-    count = max(2 * d, n // (2 * (int(used.sum()) + 1)))
-    best, most = None, PRICE * (2 * d + 1)
-    for place in rng.choice(n, size=min(n, PLACES), replace=False):
-        z = (x - x[place]) @ current.inverses[nearest[place]].T
-        nearby = x[np.argsort(np.sum(z * z, axis=1))[:count]]
-        start = _fitted(nearby, np.ones(len(nearby)), 0.5 / (used.sum() + 1))
-        component, gain = _maximised(start, x, present)
-        if gain > most:
-            best, most = component, gain
-    return best
+    """The component that makes draws held out likeliest, of those from some places."""
+    half, d = len(draws.x) // 2, draws.x.shape[1]
+    if half < fewest_draws(d):
+        return None
+    learned, held_out = draws.some(slice(half)), draws.some(slice(half, None))
+    narrowest = NARROWEST * np.linalg.norm(spread, axis=1)
+    nearest = np.argmax(current.log_components(NUMPY, learned.x), axis=1)
+    best, most = None, LEAST_GAIN
+    for place in _places(learned, excess[:half], rng):
+        z = (learned.x - learned.x[place]) @ current.inverses[nearest[place]].T
+        order = np.argsort(np.sum(z * z, axis=1))
+        # A mode may hold many of the draws or few.
+        for nearby in (2 * d, max(2 * d, half // (2 * current.size + 2))):
+            around = learned.some(order[:nearby])
+            weight = 0.5 / (current.size + 1)
+            start = _fitted(around, np.ones(len(around.x)), weight, narrowest)
+            component = _maximised(start, learned, narrowest)
+            gain = -np.inf if component is None else held_out.gain(component)
+            if gain > most:
+                best, most = component, gain
+    return None if best is None else _maximised(best, draws, narrowest)
 
 
-def _maximised(start: _Component, x: np.ndarray, present: np.ndarray) -> tuple[_Component, float]:
-    """The component after expectation and maximisation, and the likelihood that it brings."""
-    component, gain = start, -np.inf
+def _places(draws: _Draws, excess: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Where the target exceeds the mixture most, and others, rather where it does than not."""
+    likely = draws.share * np.clip(excess - np.median(excess), 0.1, 10.0)
+    count = min(len(excess), PLACES)
+    others = rng.choice(len(excess), size=count, replace=False, p=likely / likely.sum())
+    return np.append(np.argmax(excess), others)
+
+
+def _maximised(start: _Component, draws: _Draws, narrowest: np.ndarray) -> _Component | None:
+    """The component after expectation and maximisation; None if it ends with too few draws."""
+    component, before = start, -np.inf
     for _ in range(CLIMBS):
-        own = component.log_density(x)
-        both = np.logaddexp(own, np.log1p(-component.weight) + present)
-        gain = float(np.sum(both - present))
-        share = np.exp(own - both)
-        if share.sum() < fewest_draws(x.shape[1]):
-            return component, -np.inf
-        component = _fitted(x, share, share.sum() / len(x))
-    return component, gain
+        own, both = draws.with_component(component)
+        responsible = np.exp(own - both)
+        if responsible.sum() < fewest_draws(draws.x.shape[1]):
+            return None
+        weight = float(draws.share @ responsible / draws.share.sum())
+        component = _fitted(draws, responsible, weight, narrowest)
+        gain = float(draws.share @ (both - draws.present) / draws.share.sum())
+        if gain - before < LEAST_CLIMB:
+            break
+        before = gain
+    return component
 
 
-def _fitted(x: np.ndarray, share: np.ndarray, weight: float) -> _Component:
-    mean = share @ x / share.sum()
-    # Draws that are nowhere else would leave the others no weight.
-    return _Component(min(weight, 0.999), mean, shrunk_factor(x, share, mean))
+def _fitted(
+    draws: _Draws, responsible: np.ndarray, weight: float, narrowest: np.ndarray
+) -> _Component:
+    share = draws.share * responsible
+    mean = share @ draws.x / share.sum()
+    factor = shrunk_factor(draws.x, share, mean)
+    # Rows of a factor have the length of standard deviations.
+    deviation = np.linalg.norm(factor, axis=1)
+    factor = factor * np.maximum(narrowest / deviation, 1.0)[:, None]
+    return _Component(min(weight, MOST_WEIGHT), mean, factor)
 
 
-def _lone(
-    current: Mixture, used: np.ndarray, x: np.ndarray, excess: np.ndarray
-) -> _Component | None:
-    """A component of average covariance where draws are few and the mixture is lowest."""
-    best = int(np.argmax(excess))
-    if not excess[best] > LEAST_EXCESS:
-        return None
-    n, d = x.shape
-    factors = current.factors[used]
-    covariance = np.einsum("k,kij,klj->il", np.exp(current.log_weights[used]), factors, factors)
-    factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(d))
-    z = np.linalg.solve(factor, (x - x[best]).T)
-    around = int(np.sum(np.sum(z * z, axis=0) < d + 3.0 * np.sqrt(2.0 * d)))
-    if around >= fewest_draws(d):
-        return None
-    return _Component(min(around / n, 1.0 / (used.sum() + 1.0)), x[best], factor)
+def _lone(current: Mixture, draws: _Draws, place: int, spread: np.ndarray) -> _Component | None:
+    """A component of given spread at one of the draws, if these are likelier with it."""
+    d = draws.x.shape[1]
+    z = np.linalg.solve(spread, (draws.x - draws.x[place]).T)
+    around = np.sum(z * z, axis=0) < d + 3.0 * np.sqrt(2.0 * d)
+    weight = min(float(draws.share[around].sum()), 1.0 / (current.size + 1.0))
+    component = _Component(weight, draws.x[place], spread)
+    # The draw at its mean is likelier than one in general, by so much.
+    return component if draws.gain(component) > LEAST_GAIN + 0.5 * d else None
 
 
-def _heaviest(
-    candidates: CandidateGaussians, excess: np.ndarray, log_z: float, count: int
-) -> _Component | None:
+def _covariance(current: Mixture) -> np.ndarray:
+    """Average covariance of the components."""
+    weights = np.exp(current.log_weights)
+    return np.einsum("k,kij,klj->il", weights, current.factors, current.factors)
+
+
+def _heaviest(current: Mixture, candidates: CandidateGaussians, log_z: float) -> _Component | None:
     """The Gaussian with the largest mass at the height of the target that is not covered."""
     means, factors, value = candidates
     assert factors is not None
-    if not excess.max() > LEAST_EXCESS:
-        return None
-    log_mass = log_open_mass(value - log_z, log_heights(factors), value - log_z - excess)
+    present = current.log_density(NUMPY, means)
+    log_mass = log_open_mass(value - log_z, log_heights(factors), present)
+    log_mass[value - log_z - present <= LEAST_GAIN] = -np.inf
     best = int(np.argmax(log_mass))
-    weight = np.exp(min(float(log_mass[best]), -np.log(count + 1.0)))
+    if log_mass[best] == -np.inf:
+        return None
+    weight = np.exp(min(float(log_mass[best]), -np.log(current.size + 1.0)))
     return _Component(weight, means[best], factors[best])

@@ -16,7 +16,7 @@ import numpy as np
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
 from pymc_glm.diffusion.prior import LOG_2PI, mixture
-from pymc_glm.diffusion.search import FIRST_STEP, STEPS, langevin_chains
+from pymc_glm.diffusion.search import FIRST_STEP, langevin_chains
 from pymc_glm.diffusion.targets import Density
 
 __all__ = [
@@ -26,11 +26,13 @@ __all__ = [
     "langevin_candidates",
     "log_heights",
     "log_open_mass",
+    "plausible",
     "reweighted",
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
-CHAINS = 200
+CHAINS = 500
+STEPS = 1000
 # Components of less than this share of the heaviest one, a logarithm, are left out.
 LEAST_MASS = -9.0
 
@@ -43,7 +45,7 @@ class CandidateGaussians(NamedTuple):
     means : ndarray, shape (n, d)
         Their means.
     factors : ndarray, shape (n, d, d), or None
-        Cholesky factors of their covariances; None where the means are draws.
+        Cholesky factors of covariances; None where candidates are draws, which have none.
     value : ndarray, shape (n,)
         Log density of the target at the means.
     """
@@ -54,9 +56,9 @@ class CandidateGaussians(NamedTuple):
 
 
 def langevin_candidates(
-    density: Density, rng: np.random.Generator, center: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """Ends of Metropolis-adjusted Langevin chains from a wide Gaussian.
+    density: Density, rng: np.random.Generator, *starts: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Ends of Metropolis-adjusted Langevin chains from some wide Gaussians.
 
     Parameters
     ----------
@@ -64,18 +66,43 @@ def langevin_candidates(
         The target.
     rng : numpy.random.Generator
         It is advanced.
-    center, scale : ndarray, shape (d,)
-        Mean and standard deviations of the Gaussian.
+    *starts : tuple of ndarray, shape (d,)
+        Mean and standard deviations of a Gaussian in which as many chains begin as in any other.
+        Steps are in units of the deviations.
 
     Returns
     -------
     x : ndarray, shape (n, d)
-    gradients : int
-        Evaluations of the log density with its gradient.
+        Some may have got nowhere near the target.
     """
-    x = center + scale * rng.standard_normal((CHAINS, center.size))
-    chains = langevin_chains(density, rng, x, np.full(CHAINS, FIRST_STEP), scale)
-    return chains.x[np.isfinite(chains.value)], CHAINS * (STEPS + 1)
+    count = CHAINS // len(starts)
+    step = np.full(count, FIRST_STEP)
+    ends = []
+    for center, scale in starts:
+        x = center + scale * rng.standard_normal((count, center.size))
+        ends.append(langevin_chains(density, rng, x, step, scale, STEPS).x)
+    return np.concatenate(ends)
+
+
+def plausible(value: np.ndarray, of_draws: np.ndarray) -> np.ndarray:
+    """Whether points may be draws of the target, by their log densities.
+
+    Chains that have not come far enough are lower than all draws of known modes, and components
+    fitted to their ends are wide and far away. Draws of another mode are as low if it is several
+    times as wide.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n,)
+        Log densities at the points.
+    of_draws : ndarray, shape (m,)
+        Log densities at draws.
+
+    Returns
+    -------
+    plausible : ndarray of bool, shape (n,)
+    """
+    return np.isfinite(value) & (value >= of_draws[np.isfinite(of_draws)].min())
 
 
 def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:

@@ -123,6 +123,21 @@ class Trainer:
         leaves = self._jax.tree.leaves(self._optimiser.init(single))
         return State(0, self._numpy(single), [np.asarray(leaf) for leaf in leaves], draws)
 
+    def changed(self, state: State, parameters: dict) -> State:
+        """The same place with other parameters, of whose gradients the optimiser knows nothing.
+
+        Moments of Adam that begin at zero long after the first step take steps that are several
+        times too long, unless their count begins anew with them.
+        """
+        single = self._single(parameters)
+        fresh = self._optimiser.init(single)
+        structure = self._jax.tree.structure(fresh)
+        *clipping, (_, schedule) = self._jax.tree.unflatten(structure, state.leaves)
+        leaves = self._jax.tree.leaves((*clipping, (fresh[-1][0], schedule)))
+        return state._replace(
+            parameters=self._numpy(single), leaves=[np.asarray(leaf) for leaf in leaves]
+        )
+
     def advance(self, state: State) -> tuple[State, dict[str, float]]:
         """Take some steps.
 

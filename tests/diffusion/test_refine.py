@@ -17,6 +17,7 @@ from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     covering_mixture,
     langevin_candidates,
+    plausible,
     reweighted,
 )
 
@@ -33,10 +34,10 @@ def near_means(rng, n=60):
 
 def test_langevin_chains_end_in_the_modes():
     rng = np.random.default_rng(121)
-    ends, gradients = langevin_candidates(APART, rng, np.zeros(2), np.full(2, 6.0))
-    assert ends.shape == (200, 2) and gradients == 200 * 301
+    ends = langevin_candidates(APART, rng, (np.zeros(2), np.full(2, 6.0)))
+    assert ends.shape == (500, 2)
     assert APART.log_density(ends).min() > APART.log_density(APART.means).min() - 15.0
-    assert min(np.sum(ends[:, 0] < 0), np.sum(ends[:, 0] > 0)) > 40
+    assert min(np.sum(ends[:, 0] < 0), np.sum(ends[:, 0] > 0)) > 100
 
 
 def test_few_candidates_cover_all_modes():
@@ -131,3 +132,82 @@ def test_steps_shorten_for_a_narrow_component():
     assert np.log1p(np.exp(wide["step_size"])) == pytest.approx(0.05)
     assert np.log1p(np.exp(changed["step_size"])) == pytest.approx(0.5 * 1e-4)
     assert kernel.with_prior(wide, wide["prior"])["step_size"] == pytest.approx(wide["step_size"])
+
+
+def test_a_mode_with_few_of_the_draws_is_added():
+    rng = np.random.default_rng(129)
+    rare = Target([0.99, 0.01], [np.zeros(10), np.full(10, 6.0)], np.ones((2, 10)))
+    for count in (2, 8, 12, 25):
+        mode = np.repeat([0, 1], [2000, count])
+        x = rare.means[mode] + rng.standard_normal((len(mode), 10))
+        candidates = CandidateGaussians(x, None, rare.log_density(x))
+        prior = from_moments(np.ones(1), np.zeros((1, 10)), np.eye(10)[None], slots=2)
+        after = with_component(prior, candidates, 0.0, np.random.default_rng(0))
+        of_mode = x[mode == 1]
+        missing = [
+            np.median(candidates.value[mode == 1] - mixture(NUMPY, p).log_density(NUMPY, of_mode))
+            for p in (prior, after)
+        ]
+        assert missing[0] > 150.0 and missing[1] < 15.0
+
+
+def test_draws_that_were_drawn_often_weigh_as_many():
+    rng = np.random.default_rng(130)
+    mode = rng.choice(2, size=2000)
+    x = APART.means[mode] + APART.scales[mode] * rng.standard_normal((2000, 2))
+    x = np.repeat(x, np.where(mode == 0, 1, 4), axis=0)
+    candidates = CandidateGaussians(x, None, APART.log_density(x))
+    after = with_component(one_component(), candidates, 0.0, np.random.default_rng(0))
+    weights = np.exp(mixture(NUMPY, after).log_weights)
+    np.testing.assert_allclose(weights, [0.8, 0.2, 0.0], atol=0.03)
+
+
+def test_no_component_is_narrower_than_a_mixture_can_be():
+    rng = np.random.default_rng(131)
+    x = 3.0 * rng.standard_normal((400, 2))
+    x[:200, 0] = 20.0
+    candidates = CandidateGaussians(x, None, np.zeros(400))
+    prior = from_moments(np.ones(1), np.zeros((1, 2)), 3.0 * np.eye(2)[None], slots=2)
+    after = with_component(prior, candidates, 0.0, np.random.default_rng(0))
+    narrow = mixture(NUMPY, after).factors[1]
+    assert np.linalg.norm(narrow, axis=1)[0] == pytest.approx(3e-4)
+    kernel = LangevinKernel("dis", steps=2)
+    assert kernel.new_parameters(rng, after)["step_size"] > -20.0
+
+
+def test_draws_that_the_mixture_is_fitted_to_bring_no_component():
+    # In many dimensions a component fits some of the draws, and no others.
+    rng = np.random.default_rng(132)
+    for n, d in ((100, 30), (300, 50), (2000, 5)):
+        x = rng.standard_normal((n, d))
+        candidates = CandidateGaussians(x, None, -0.5 * np.sum(x * x, axis=1))
+        prior = from_moments(np.ones(1), np.zeros((1, d)), np.eye(d)[None], slots=2)
+        log_z = 0.5 * d * np.log(2.0 * np.pi)
+        assert with_component(prior, candidates, log_z, np.random.default_rng(0)) is None
+
+
+def test_no_candidates_bring_no_component_and_odd_ones_are_refused():
+    rng = np.random.default_rng(0)
+    none = CandidateGaussians(np.empty((0, 2)), None, np.empty(0))
+    for no_factors in (None, np.empty((0, 2, 2))):
+        nothing = none._replace(factors=no_factors)
+        assert with_component(one_component(), nothing, 0.0, rng) is None
+    odd = CandidateGaussians(np.zeros((2, 2)), None, np.array([0.0, np.nan]))
+    with pytest.raises(ValueError, match="1 of 2 candidates"):
+        with_component(one_component(), odd, 0.0, rng)
+    with pytest.raises(ValueError, match="log_z=nan"):
+        with_component(one_component(), odd._replace(value=np.zeros(2)), np.nan, rng)
+
+
+def test_gaussians_below_the_mixture_are_not_added():
+    # The heavy one is covered, the other is not and has next to no mass.
+    means = np.array([APART.means[1], [0.0, 40.0]])
+    candidates = CandidateGaussians(means, FACTORS[[1, 0]], np.array([1.0, -30.0]))
+    after = with_component(one_component(), candidates, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(mixture(NUMPY, after).means[1], [0.0, 40.0])
+
+
+def test_ends_lower_than_all_draws_are_not_plausible():
+    value = np.array([np.nan, -np.inf, -50.0, -3.0, 2.0])
+    found = plausible(value, np.array([-np.inf, -4.0, 0.0]))
+    np.testing.assert_array_equal(found, [False, False, False, True, True])
