@@ -178,16 +178,21 @@ def fit(job: Job, channel: Channel) -> Fitted:
         before = max(state.iteration - CHUNK, 0)
         if candidates is None or state.iteration // job.refine_every == before // job.refine_every:
             return state
-        so_far = chart.with_parameters(kernel, state.parameters)
         rng = np.random.default_rng([job.seed, 4, state.iteration])
-        log_z = score(so_far, density, target, rng, SCORED).elbo
+
+        def scored(parameters: dict) -> Scores:
+            paths = chart.with_parameters(kernel, parameters)
+            return score(paths, density, target, rng, SCORED)
+
+        log_z = scored(state.parameters).elbo
         # Paths that have diverged say nothing about what is missing.
         if not np.isfinite(log_z):
             return state
         prior = with_component(state.parameters["prior"], candidates, log_z, rng)
         if prior is None:
             return state
-        return trainer.changed(state, kernel.with_prior(state.parameters, prior))
+        found = kernel.with_prior(state.parameters, prior)
+        return trainer.changed(state, min(found, key=lambda parameters: _gap(scored(parameters))))
 
     state, stopped = _trained(checkpoint, trainer, state, warmup, channel, nearer, refined)
     trained = chart.with_parameters(kernel, state.parameters)
@@ -260,6 +265,12 @@ def _candidates(
 
 def _suffices(job: Job, scores: Scores) -> bool:
     return job.kernel == "auto" and scores.acceptance >= GOOD_ENOUGH
+
+
+def _gap(scores: Scores) -> float:
+    """Between bounds of the evidence from both sides; of paths that have diverged infinite."""
+    gap = scores.eubo - scores.elbo
+    return gap if np.isfinite(gap) else np.inf
 
 
 def _is_better(trained: Scores, plain: Scores) -> bool:

@@ -68,9 +68,10 @@ def with_component(
 
     Where candidates are draws, components begin at some of them with the covariance of the draws
     nearby and climb the likelihood of half of the draws while the others are held (Verbeek,
-    Vlassis, Kroese 2003, doi:10.1162/089976603762553004). The one with which the other half is
-    likeliest is added; or, if draws are likelier with it, one of average covariance at the draw
-    where the target exceeds the mixture most (arXiv:2503.00524), as few draws have no covariance.
+    Vlassis, Kroese 2003, doi:10.1162/089976603762553004). The one that makes the other half
+    likeliest is added, where wide ones, which lie over several modes, compete with as many narrow
+    ones as are to come. Few draws have no covariance: a component of average covariance at the draw
+    where the target exceeds the mixture most (arXiv:2503.00524) competes too.
     Where candidates are Gaussians, it is the one with the largest mass that is not covered.
 
     Parameters
@@ -105,7 +106,7 @@ def with_component(
         )
     current = Mixture(*(part[used] for part in mixture(NUMPY, prior)))
     if candidates.factors is None:
-        added = _of_draws(current, candidates, rng)
+        added = _of_draws(current, int(np.sum(~used)), candidates, rng)
     else:
         added = _heaviest(current, candidates, log_z)
     if added is None:
@@ -121,7 +122,7 @@ def with_component(
 
 
 def _of_draws(
-    current: Mixture, candidates: CandidateGaussians, rng: np.random.Generator
+    current: Mixture, free: int, candidates: CandidateGaussians, rng: np.random.Generator
 ) -> _Component | None:
     # Equal draws would narrow a component without an end.
     x, first, count = np.unique(candidates.means, axis=0, return_index=True, return_counts=True)
@@ -131,40 +132,48 @@ def _of_draws(
     draws = _Draws(x, share, current.log_density(NUMPY, x))
     excess = candidates.value[first[order]] - draws.present
     spread = np.linalg.cholesky(_covariance(current))
-    climbed = _climbed(current, draws, excess, spread, rng)
+    climbed = _climbed(current, free, draws, excess, spread, rng)
     lone = _lone(current, draws, int(np.argmax(excess)), spread)
     found = [component for component in (climbed, lone) if component is not None]
-    return max(found, key=draws.gain, default=None)
+    return max(found, key=lambda component: _promise(component, draws, free), default=None)
 
 
 def _climbed(
     current: Mixture,
+    free: int,
     draws: _Draws,
     excess: np.ndarray,
     spread: np.ndarray,
     rng: np.random.Generator,
 ) -> _Component | None:
     """The component that makes draws held out likeliest, of those from some places."""
-    half, d = len(draws.x) // 2, draws.x.shape[1]
-    if half < fewest_draws(d):
+    half, fewest = len(draws.x) // 2, int(np.ceil(fewest_draws(draws.x.shape[1])))
+    if half < fewest:
         return None
     learned, held_out = draws.some(slice(half)), draws.some(slice(half, None))
     narrowest = NARROWEST * np.linalg.norm(spread, axis=1)
     nearest = np.argmax(current.log_components(NUMPY, learned.x), axis=1)
-    best, most = None, LEAST_GAIN
+    best, most = None, 0.0
     for place in _places(learned, excess[:half], rng):
         z = (learned.x - learned.x[place]) @ current.inverses[nearest[place]].T
         order = np.argsort(np.sum(z * z, axis=1))
         # A mode may hold many of the draws or few.
-        for nearby in (2 * d, max(2 * d, half // (2 * current.size + 2))):
+        for nearby in (fewest, max(fewest, half // (2 * current.size + 2))):
             around = learned.some(order[:nearby])
             weight = 0.5 / (current.size + 1)
             start = _fitted(around, np.ones(len(around.x)), weight, narrowest)
             component = _maximised(start, learned, narrowest)
-            gain = -np.inf if component is None else held_out.gain(component)
-            if gain > most:
-                best, most = component, gain
+            if component is None or held_out.gain(component) < LEAST_GAIN:
+                continue
+            promise = _promise(component, held_out, free)
+            if promise > most:
+                best, most = component, promise
     return None if best is None else _maximised(best, draws, narrowest)
+
+
+def _promise(component: _Component, draws: _Draws, free: int) -> float:
+    """What free slots would bring if components as good filled them, or covered all draws."""
+    return draws.gain(component) * min(free, 1.0 / component.weight)
 
 
 def _places(draws: _Draws, excess: np.ndarray, rng: np.random.Generator) -> np.ndarray:

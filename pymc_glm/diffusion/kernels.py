@@ -71,9 +71,9 @@ class AbstractKernel(ABC):
     def new_parameters(self, rng: np.random.Generator, prior: dict[str, np.ndarray]) -> dict:
         """Untrained parameters, with those of a mixture under ``"prior"``."""
 
-    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> dict:
-        """Parameters with another mixture, of as many slots."""
-        return {**parameters, "prior": prior}
+    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> list[dict]:
+        """Parameters with another mixture, of as many slots: some, of which one suits it best."""
+        return [{**parameters, "prior": prior}]
 
     @abstractmethod
     def forward(

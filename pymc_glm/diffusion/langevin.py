@@ -88,12 +88,16 @@ class LangevinKernel(AbstractKernel):
             parameters["annealing"] = np.full(self.steps, _inverse_softplus(1.0))
         return parameters
 
-    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> dict:
-        """The same with another mixture, and steps that suit its narrowest component."""
+    def with_prior(self, parameters: dict, prior: dict[str, np.ndarray]) -> list[dict]:
+        """The same with another mixture, and with steps that suit its narrowest component.
+
+        Such steps are too short for wide components, and controls may have learned to bear others.
+        """
         friction = float(softplus(NUMPY, parameters["friction"]).min())
         step_size = float(softplus(NUMPY, parameters["step_size"]))
         shorter = _step_parameter(step_size, prior, friction)
-        return {**super().with_prior(parameters, prior), "step_size": shorter}
+        (same,) = super().with_prior(parameters, prior)
+        return [same, {**same, "step_size": shorter}]
 
     def forward(
         self, xp: Arrays, parameters: dict, component: Any, noise: Any, score: Score | None = None

@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
-CHAINS = 500
+CHAINS_PER_UNKNOWN = 40
+FEWEST_CHAINS = 500
 STEPS = 1000
 # Components of less than this share of the heaviest one, a logarithm, are left out.
 LEAST_MASS = -9.0
@@ -75,11 +76,13 @@ def langevin_candidates(
     x : ndarray, shape (n, d)
         Some may have got nowhere near the target.
     """
-    count = CHAINS // len(starts)
+    d = starts[0][0].size
+    # A mode holds some of them, and needs more than it has coordinates for a covariance.
+    count = max(FEWEST_CHAINS, CHAINS_PER_UNKNOWN * d) // len(starts)
     step = np.full(count, FIRST_STEP)
     ends = []
     for center, scale in starts:
-        x = center + scale * rng.standard_normal((count, center.size))
+        x = center + scale * rng.standard_normal((count, d))
         ends.append(langevin_chains(density, rng, x, step, scale, STEPS).x)
     return np.concatenate(ends)
 
