@@ -18,7 +18,7 @@ from pymc.model import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
-from pymc_glm.diffusion.checks import check_counts, check_positive
+from pymc_glm.checks import check_counts, check_positive
 from pymc_glm.diffusion.child import run_apart
 from pymc_glm.diffusion.draws import flat_draws
 from pymc_glm.diffusion.fitting import Fitted, Job, fit

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pymc_glm.checks import check_counts
 from pymc_glm.diffusion.arrays import Arrays, sigmoid
-from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
 from pymc_glm.diffusion.prior import Mixture, mixture

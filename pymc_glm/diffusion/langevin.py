@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from pymc_glm.checks import check_counts, check_positive
 from pymc_glm.diffusion.arrays import NUMPY, Arrays, softplus
-from pymc_glm.diffusion.checks import check_counts, check_positive
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
 from pymc_glm.diffusion.prior import MASKED, Mixture, mixture

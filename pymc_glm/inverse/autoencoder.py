@@ -16,7 +16,7 @@ import numpy as np
 
 from pymc.progress_bar import ProgressBarOptions
 
-from pymc_glm.diffusion.checks import check_counts, check_positive
+from pymc_glm.checks import check_counts, check_positive
 from pymc_glm.diffusion.child import Channel, run_apart
 from pymc_glm.exceptions import InvalidDataError, SamplingError
 from pymc_glm.inverse.checks import finite_array

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from xarray import DataTree
 
-from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.checks import check_counts
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.mixture import Mixture
 from pymc_glm.inverse.problem import InverseProblem

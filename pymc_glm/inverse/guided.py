@@ -19,7 +19,7 @@ import numpy as np
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
-from pymc_glm.diffusion.checks import check_counts, is_real_number
+from pymc_glm.checks import check_counts, is_real_number
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.problem import InverseProblem

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pymc_glm.diffusion.checks import check_counts, check_positive
+from pymc_glm.checks import check_counts, check_positive
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.exact import MixturePosterior
 

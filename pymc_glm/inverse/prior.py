@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.checks import check_counts
 from pymc_glm.exceptions import InvalidDataError
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import AbstractDecoder, PrincipalComponents

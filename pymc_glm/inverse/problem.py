@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.sparse import csr_array
 
-from pymc_glm.diffusion.checks import is_real_number
+from pymc_glm.checks import is_real_number
 from pymc_glm.exceptions import InvalidDataError, SamplingError
 from pymc_glm.inverse.checks import finite_array
 from pymc_glm.inverse.decoders import PrincipalComponents

@@ -13,7 +13,7 @@ import numpy as np
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
-from pymc_glm.diffusion.checks import check_counts
+from pymc_glm.checks import check_counts
 from pymc_glm.diffusion.warmup import Warmup, tempered_draws
 from pymc_glm.exceptions import SamplingError
 from pymc_glm.inverse.problem import InverseProblem

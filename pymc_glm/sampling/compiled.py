@@ -19,6 +19,7 @@ from pymc.stats.convergence import log_warnings, run_convergence_checks
 from pymc.util import get_random_generator
 from xarray import DataTree
 
+from pymc_glm.checks import check_counts, check_counts_or_zero
 from pymc_glm.exceptions import RecognitionError, SamplingError
 from pymc_glm.gaussian import ConjugateGradients
 from pymc_glm.machine import LatentMachine
@@ -139,7 +140,8 @@ def sample(
             idata = pymc_glm.sample(random_seed=1)
     """
     cores = min(chains, os.cpu_count() or 1) if cores is None else cores
-    check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
+    check_counts(draws=draws, chains=chains, cores=cores)
+    check_counts_or_zero(tune=tune)
     if not isinstance(random_seed, np.random.Generator):
         # Bad seeds are refused before anything is compiled.
         generators(random_seed, chains)
@@ -286,14 +288,6 @@ def prepare(
     chain(np.random.default_rng(0), *start, *empty, *compiled.constants)
     seconds = time.perf_counter() - began
     return PreparedChains(model, recognition, starting_points, chain, compiled.constants, seconds)
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse numbers of draws, chains or cores that make no sense."""
-    for name, value in counts.items():
-        least = 0 if name == "tune" else 1
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"Got {name}={value!r}. It must be an integer of at least {least}.")
 
 
 def _refuse_guests(machine: LatentMachine) -> None:

@@ -14,8 +14,9 @@ from pymc.model.core import Model, modelcontext
 from pymc.progress_bar import ProgressBarOptions
 from xarray import DataTree
 
+from pymc_glm.checks import check_counts, check_counts_or_zero
 from pymc_glm.gaussian import ConjugateGradients
-from pymc_glm.sampling.compiled import check_counts, generators, prepare
+from pymc_glm.sampling.compiled import generators, prepare
 from pymc_glm.sampling.kept import Keep
 from pymc_glm.sampling.store import open_store
 from pymc_glm.sampling.stream_run import StreamSettings, run_stream
@@ -154,7 +155,8 @@ def stream(
         tree["summary"]["x"].sel(summary="sd")  # an image of posterior standard deviations
     """
     cores = min(chains, os.cpu_count() or 1) if cores is None else cores
-    check_counts(draws=draws, tune=tune, chains=chains, cores=cores)
+    check_counts(draws=draws, chains=chains, cores=cores)
+    check_counts_or_zero(tune=tune)
     if thin is not None:
         check_counts(thin=thin)
     _check_keep(keep)

@@ -22,8 +22,8 @@ from pytensor.tensor.variable import TensorVariable
 from rich.progress import ProgressColumn, TextColumn
 from rich.table import Column
 
+from pymc_glm.checks import check_counts
 from pymc_glm.diffusion import Proposal, fit_diffusion
-from pymc_glm.diffusion.checks import check_counts
 from pymc_glm.diffusion.targets import CompiledDensity, fingerprint
 from pymc_glm.diffusion.transition import Chains, Moved, metropolis_move, resampling_move
 from pymc_glm.exceptions import RecognitionError

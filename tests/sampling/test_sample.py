@@ -137,9 +137,10 @@ def test_plain_scales(model, tree):
 
 
 REFUSED = {
-    "draws": ({"draws": 0}, "Got draws=0. It must be an integer of at least 1"),
+    "draws": ({"draws": 0}, "Got draws=0. It is a positive number, and a whole one"),
     "fractional draws": ({"draws": 1.5}, "Got draws=1.5"),
-    "tune": ({"tune": -1}, "Got tune=-1. It must be an integer of at least 0"),
+    "tune": ({"tune": -1}, "Got tune=-1. It is a whole number, and not negative"),
+    "tune that is no number": ({"tune": True}, "Got tune=True"),
     "chains": ({"chains": 0}, "Got chains=0"),
     "seeds": ({"random_seed": [1, 2, 3]}, "Got 3 seeds for 2 chains"),
     "scales": (

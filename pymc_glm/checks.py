@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_counts", "check_positive", "is_real_number"]
+__all__ = ["check_counts", "check_counts_or_zero", "check_positive", "is_real_number"]
 
 
 def is_real_number(value: Any) -> bool:
@@ -28,9 +28,26 @@ def check_counts(**counts: Any) -> None:
         If one is not.
     """
     for name, count in counts.items():
-        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-        if not whole or count < 1:
+        if not _is_whole(count) or count < 1:
             raise ValueError(f"Got {name}={count!r}. It is a positive number, and a whole one.")
+
+
+def check_counts_or_zero(**counts: Any) -> None:
+    """Refuse numbers of things, of which there may be none, that are no whole numbers.
+
+    Parameters
+    ----------
+    **counts
+        By the names of the arguments.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, count in counts.items():
+        if not _is_whole(count) or count < 0:
+            raise ValueError(f"Got {name}={count!r}. It is a whole number, and not negative.")
 
 
 def check_positive(**sizes: float) -> None:
@@ -49,3 +66,7 @@ def check_positive(**sizes: float) -> None:
     for name, size in sizes.items():
         if not is_real_number(size) or not 0.0 < size < np.inf:
             raise ValueError(f"Got {name}={size!r}. It is a positive number.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
