@@ -9,12 +9,14 @@ import numpy as np
 
 from pymc.model import Model
 
+from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import Moments, fit_mixture, shrunk_factor
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.metrics import score
 from pymc_glm.diffusion.modes import by_modes, mode_of_components, shares_of_modes
+from pymc_glm.diffusion.prior import mixture
 from pymc_glm.diffusion.proposal import Proposal
-from pymc_glm.diffusion.refine import CandidateGaussians, covering_mixture, reweighted
+from pymc_glm.diffusion.refine import CandidateGaussians, covering_mixture, nearest_weights
 from pymc_glm.diffusion.refresh import refreshed
 from pymc_glm.diffusion.targets import Density, Whitened, layout_of
 from pymc_glm.diffusion.visited import VisitedGaussians
@@ -101,7 +103,9 @@ class Chart:
         found = [fit_mixture(self.y, rng, components)]
         if visited is not None:
             covering = covering_mixture(self.visited(visited))
-            found.append(reweighted(covering, self.white, rng))
+            prior = mixture(NUMPY, covering.parameters())
+            weights = nearest_weights(prior, self.white, rng)
+            found.append(covering._replace(weights=weights / weights.sum()))
         return found
 
     def _best(self, mixtures: list[Moments], rng: np.random.Generator) -> Moments:

@@ -36,8 +36,8 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
     Raises
     ------
     InvalidDataError
-        If a variable is missing, a shape is wrong, a value is not finite, or hardly any two draws
-        differ.
+        If a variable is missing, a shape is wrong, a value is not finite, a coordinate never
+        varies, or hardly any two draws differ.
     """
     if isinstance(draws, DataTree):
         flat = _from_posterior(model, draws)
@@ -58,6 +58,14 @@ def flat_draws(model: Model, layout: Layout, draws: DataTree | np.ndarray) -> np
         raise InvalidDataError(
             f"Of {len(flat)} warm-up draws {different} are distinct. A mixture needs"
             f" {FEWEST_DISTINCT} at least: thin longer chains."
+        )
+    constant = np.flatnonzero(np.ptp(flat, axis=0) == 0.0)
+    if constant.size:
+        value, ends = flat[0, constant[0]], np.cumsum(layout.sizes)
+        name = layout.names[int(np.searchsorted(ends, constant[0], side="right"))]
+        raise InvalidDataError(
+            f"A coordinate of {name!r} is {value:.6g} in all {len(flat)} warm-up draws. A proposal"
+            " that is learned from them would never leave that value."
         )
     return flat
 

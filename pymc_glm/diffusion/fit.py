@@ -163,12 +163,15 @@ def fit_diffusion(
     schedule = Schedule(loss, iterations, batch, learning_rate, learn_prior=learn_prior)
     _check_choices(kernel, loss, refinement, settings)
     _check_numbers(schedule, components, starts, spread, refine_every)
+    if kernel != "mixture" and refinement not in ("auto", "none"):
+        _check_room(refinement, components, iterations, refine_every)
     _check_installed(kernel)
     if checkpoint:
         _check_file(checkpoint, random_seed)
     seed = int(np.random.default_rng(random_seed).integers(2**31))
     draws = None if warmup is None else flat_draws(model, layout, warmup)
-    center, scale = _starting_law(model, layout, seed, spread)
+    prior_draws = _prior_draws(model, layout, seed)
+    center, scale = _starting_law(model, layout, prior_draws, spread)
     machine = machine_to_visit(model, refinement)
     visited = None if machine is None else visited_gaussians(model, machine, seed)
     identity = (layout, kernel, components, starts, spread, schedule, refinement, refine_every)
@@ -186,6 +189,7 @@ def fit_diffusion(
         starts,
         center,
         scale,
+        prior_draws,
         layout.flat(model.initial_point()),
         draws,
         refinement,
@@ -254,6 +258,19 @@ def _check_numbers(
     check_positive(spread=spread, learning_rate=schedule.learning_rate)
 
 
+def _check_room(refinement: str, components: int, iterations: int, refine_every: int) -> None:
+    if components == 1:
+        raise ValueError(
+            f"Got components=1 and refinement={refinement!r}. Fits with refinement begin with one"
+            " Gaussian and add others: allow for more, or leave it out."
+        )
+    if refine_every >= iterations:
+        raise ValueError(
+            f"Got refine_every={refine_every} with iterations={iterations}. The first component"
+            " would come after the end: choose a smaller number."
+        )
+
+
 def _check_installed(kernel: str) -> None:
     if kernel == "mixture":
         return
@@ -279,10 +296,8 @@ def _check_file(checkpoint: str | Path, random_seed: int | np.random.Generator |
         )
 
 
-def _starting_law(
-    model: Model, layout: Layout, seed: int, spread: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Center and standard deviations of the starts: those of the prior, where it can be drawn."""
+def _prior_draws(model: Model, layout: Layout, seed: int) -> np.ndarray:
+    """Vectors of value variables, shape (n, d); none where the prior cannot be drawn from."""
     try:
         # Compilation is not worth it for some hundred draws.
         with pytensor.config.change_flags(mode="FAST_COMPILE"):
@@ -291,11 +306,17 @@ def _starting_law(
             )
         points = np.array([layout.flat(draw(seed + i)) for i in range(PRIOR_DRAWS)])
     except (NotImplementedError, ValueError):
+        return np.empty((0, layout.size))
+    return points[np.all(np.isfinite(points), axis=1)]
+
+
+def _starting_law(
+    model: Model, layout: Layout, prior_draws: np.ndarray, spread: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Center and standard deviations of the starts: those of the prior, where it can be drawn."""
+    if len(prior_draws) < PRIOR_DRAWS // 2:
         return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
-    points = points[np.all(np.isfinite(points), axis=1)]
-    if len(points) < PRIOR_DRAWS // 2:
-        return layout.flat(model.initial_point()), np.full(layout.size, WIDE)
-    middle, wide = np.quantile(points, 0.5, axis=0), spread * spread_of(points)
+    middle, wide = np.quantile(prior_draws, 0.5, axis=0), spread * spread_of(prior_draws)
     # The median of draws from a vague prior is anywhere, in units of what the data say.
     middle = np.where(wide > LIMITS[1], layout.flat(model.initial_point()), middle)
     return middle, np.clip(wide, *LIMITS)
@@ -311,8 +332,9 @@ def _warn(fitted: Fitted) -> None:
         )
     if report["candidates"] == 0:
         warnings.warn(
-            "No Langevin chain has come to where draws of the warm-up are, and no component was"
-            " added. They begin too far away: try refinement='tempered', or a smaller spread.",
+            "No component was added, as there was no candidate where the posterior is as high as at"
+            " draws of the warm-up. Langevin chains that begin too far away get nowhere: try"
+            " refinement='tempered', or a smaller spread.",
             stacklevel=3,
         )
     if fitted.stopped:

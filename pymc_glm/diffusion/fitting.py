@@ -12,16 +12,18 @@ import numpy as np
 
 from pymc.model import Model
 
+from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.chart import SCORED, Chart
 from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.greedy import with_component
 from pymc_glm.diffusion.metrics import Scores, score
-from pymc_glm.diffusion.prior import MASKED
+from pymc_glm.diffusion.prior import MASKED, mixture
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     langevin_candidates,
+    nearest_weights,
     plausible,
 )
 from pymc_glm.diffusion.refresh import refreshed
@@ -63,6 +65,8 @@ class Job(NamedTuple):
         Size of the warm-up's population.
     center, scale : ndarray, shape (d,)
         Where starts are drawn.
+    prior_draws : ndarray, shape (n, d)
+        Where single chains begin as well; none where the prior cannot be drawn from.
     near : ndarray, shape (d,)
         The initial point.
     draws : ndarray, shape (n, d), or None
@@ -89,6 +93,7 @@ class Job(NamedTuple):
     starts: int
     center: np.ndarray
     scale: np.ndarray
+    prior_draws: np.ndarray
     near: np.ndarray
     draws: np.ndarray | None
     refinement: str
@@ -178,19 +183,26 @@ def fit(job: Job, channel: Channel) -> Fitted:
         before = max(state.iteration - CHUNK, 0)
         if candidates is None or state.iteration // job.refine_every == before // job.refine_every:
             return state
-        rng = np.random.default_rng([job.seed, 4, state.iteration])
+        seed = [job.seed, 4, state.iteration]
 
         def scored(parameters: dict) -> Scores:
+            # All by the same noise.
             paths = chart.with_parameters(kernel, parameters)
-            return score(paths, density, target, rng, SCORED)
+            return score(paths, density, target, np.random.default_rng(seed), SCORED)
 
-        log_z = scored(state.parameters).elbo
+        # Estimates from proposals are rather too low than too high.
+        log_z = np.fmax(scored(state.parameters).log_z, scores["mixture"].log_z)
         # Paths that have diverged say nothing about what is missing.
         if not np.isfinite(log_z):
             return state
-        prior = with_component(state.parameters["prior"], candidates, log_z, rng)
+        rng = np.random.default_rng([*seed, 1])
+        prior = with_component(state.parameters["prior"], candidates, float(log_z), rng)
         if prior is None:
             return state
+        # Chains end in a mode by its basin: shares of their ends are not those of the target.
+        used = prior["logits"] > 0.5 * MASKED
+        current = mixture(NUMPY, prior).of(used)
+        prior["logits"][used] = np.log(nearest_weights(current, chart.white, rng))
         found = kernel.with_prior(state.parameters, prior)
         return trainer.changed(state, min(found, key=lambda parameters: _gap(scored(parameters))))
 
@@ -242,7 +254,8 @@ def _warmup(job: Job, density: Density, rng: np.random.Generator, channel: Chann
 
     law = job.center, job.scale
     tempered = warm_up(density, rng, *law, job.near, job.starts, partial(show, "warm-up"))
-    return with_lost_modes(density, rng, tempered, *law, partial(show, "search"))
+    searched = partial(show, "search")
+    return with_lost_modes(density, rng, tempered, *law, job.prior_draws, searched)
 
 
 def _candidates(

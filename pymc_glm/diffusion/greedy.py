@@ -9,7 +9,7 @@ import numpy as np
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import fewest_draws, shrunk_factor
 from pymc_glm.diffusion.prior import MASKED, Mixture, from_moments, mixture
-from pymc_glm.diffusion.refine import CandidateGaussians, log_heights, log_open_mass
+from pymc_glm.diffusion.refine import LEAST_MASS, CandidateGaussians, log_heights, log_open_mass
 
 __all__ = ["with_component"]
 
@@ -40,11 +40,17 @@ class _Component(NamedTuple):
 
 
 class _Draws(NamedTuple):
-    """Different draws, how often each was drawn, and the log density of the mixture there."""
+    """Different draws, how often each was drawn, and what the mixture is there.
+
+    Chains end in a mode by its basin, not by its mass: more draws than the mixture has mass say
+    nothing. `open` is the share of the target that the mixture does not cover, so much of a draw
+    is for a component to take.
+    """
 
     x: np.ndarray
     share: np.ndarray
     present: np.ndarray
+    open: np.ndarray
 
     def with_component(self, component: _Component) -> tuple[np.ndarray, np.ndarray]:
         """Log density of the component, and of the mixture with it."""
@@ -54,11 +60,13 @@ class _Draws(NamedTuple):
     def gain(self, component: _Component) -> float:
         """Log likelihood that the component adds, a draw of average share counted once."""
         _, both = self.with_component(component)
-        return float(self.share @ (both - self.present)) * len(self.x) / self.share.sum()
+        others = np.log1p(-component.weight)
+        each = self.open * (both - self.present) + (1.0 - self.open) * others
+        return float(self.share @ each) * len(self.x) / self.share.sum()
 
     def some(self, index: slice | np.ndarray) -> _Draws:
         """Those of an index."""
-        return _Draws(self.x[index], self.share[index], self.present[index])
+        return _Draws(*(part[index] for part in self))
 
 
 def with_component(
@@ -70,8 +78,9 @@ def with_component(
     nearby and climb the likelihood of half of the draws while the others are held (Verbeek,
     Vlassis, Kroese 2003, doi:10.1162/089976603762553004). The one that makes the other half
     likeliest is added, where wide ones, which lie over several modes, compete with as many narrow
-    ones as are to come. Few draws have no covariance: a component of average covariance at the draw
-    where the target exceeds the mixture most (arXiv:2503.00524) competes too.
+    ones as are to come. Draws count as far as the mixture does not cover the target there. Where
+    those that do are too few for a covariance, it is one of average covariance at the draw where
+    the target exceeds the mixture most (arXiv:2503.00524), if the draws are likelier with it.
     Where candidates are Gaussians, it is the one with the largest mass that is not covered.
 
     Parameters
@@ -81,7 +90,7 @@ def with_component(
     candidates : CandidateGaussians
         In the coordinates of the mixture.
     log_z : float
-        What the log density of the target exceeds that of a normalised one by, about.
+        Log evidence of the target, about.
     rng : numpy.random.Generator
         It is advanced.
 
@@ -104,9 +113,9 @@ def with_component(
             f"Got log_z={log_z} and {odd} of {len(candidates.value)} candidates where the log"
             " density is not finite. Leave those out."
         )
-    current = Mixture(*(part[used] for part in mixture(NUMPY, prior)))
+    current = mixture(NUMPY, prior).of(used)
     if candidates.factors is None:
-        added = _of_draws(current, int(np.sum(~used)), candidates, rng)
+        added = _of_draws(current, int(np.sum(~used)), candidates, log_z, rng)
     else:
         added = _heaviest(current, candidates, log_z)
     if added is None:
@@ -122,20 +131,23 @@ def with_component(
 
 
 def _of_draws(
-    current: Mixture, free: int, candidates: CandidateGaussians, rng: np.random.Generator
+    current: Mixture,
+    free: int,
+    candidates: CandidateGaussians,
+    log_z: float,
+    rng: np.random.Generator,
 ) -> _Component | None:
     # Equal draws would narrow a component without an end.
     x, first, count = np.unique(candidates.means, axis=0, return_index=True, return_counts=True)
     # In random order, so that halves are alike.
     order = rng.permutation(len(x))[:MOST_DRAWS]
     x, share = x[order], count[order] / count[order].sum()
-    draws = _Draws(x, share, current.log_density(NUMPY, x))
-    excess = candidates.value[first[order]] - draws.present
+    present = current.log_density(NUMPY, x)
+    excess = candidates.value[first[order]] - log_z - present
+    draws = _Draws(x, share, present, -np.expm1(-np.maximum(excess, 0.0)))
     spread = np.linalg.cholesky(_covariance(current))
     climbed = _climbed(current, free, draws, excess, spread, rng)
-    lone = _lone(current, draws, int(np.argmax(excess)), spread)
-    found = [component for component in (climbed, lone) if component is not None]
-    return max(found, key=lambda component: _promise(component, draws, free), default=None)
+    return _lone(current, draws, int(np.argmax(excess)), spread) if climbed is None else climbed
 
 
 def _climbed(
@@ -178,7 +190,7 @@ def _promise(component: _Component, draws: _Draws, free: int) -> float:
 
 def _places(draws: _Draws, excess: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Where the target exceeds the mixture most, and others, rather where it does than not."""
-    likely = draws.share * np.clip(excess - np.median(excess), 0.1, 10.0)
+    likely = draws.share * np.maximum(draws.open, 0.01)
     count = min(len(excess), PLACES)
     others = rng.choice(len(excess), size=count, replace=False, p=likely / likely.sum())
     return np.append(np.argmax(excess), others)
@@ -189,12 +201,12 @@ def _maximised(start: _Component, draws: _Draws, narrowest: np.ndarray) -> _Comp
     component, before = start, -np.inf
     for _ in range(CLIMBS):
         own, both = draws.with_component(component)
-        responsible = np.exp(own - both)
+        responsible = draws.open * np.exp(own - both)
         if responsible.sum() < fewest_draws(draws.x.shape[1]):
             return None
         weight = float(draws.share @ responsible / draws.share.sum())
         component = _fitted(draws, responsible, weight, narrowest)
-        gain = float(draws.share @ (both - draws.present) / draws.share.sum())
+        gain = draws.gain(component) / len(draws.x)
         if gain - before < LEAST_CLIMB:
             break
         before = gain
@@ -218,7 +230,10 @@ def _lone(current: Mixture, draws: _Draws, place: int, spread: np.ndarray) -> _C
     d = draws.x.shape[1]
     z = np.linalg.solve(spread, (draws.x - draws.x[place]).T)
     around = np.sum(z * z, axis=0) < d + 3.0 * np.sqrt(2.0 * d)
-    weight = min(float(draws.share[around].sum()), 1.0 / (current.size + 1.0))
+    weight = float(draws.share[around] @ draws.open[around])
+    if weight == 0.0:
+        return None
+    weight = min(weight, 1.0 / (current.size + 1.0))
     component = _Component(weight, draws.x[place], spread)
     # The draw at its mean is likelier than one in general, by so much.
     return component if draws.gain(component) > LEAST_GAIN + 0.5 * d else None
@@ -238,7 +253,7 @@ def _heaviest(current: Mixture, candidates: CandidateGaussians, log_z: float) ->
     log_mass = log_open_mass(value - log_z, log_heights(factors), present)
     log_mass[value - log_z - present <= LEAST_GAIN] = -np.inf
     best = int(np.argmax(log_mass))
-    if log_mass[best] == -np.inf:
+    if log_mass[best] < LEAST_MASS:
         return None
     weight = np.exp(min(float(log_mass[best]), -np.log(current.size + 1.0)))
     return _Component(weight, means[best], factors[best])

@@ -49,6 +49,10 @@ class Mixture(NamedTuple):
         """Number of slots, used or not."""
         return self.means.shape[0]
 
+    def of(self, index: Any) -> Mixture:
+        """The mixture of some of its components, whose weights are not normalised again."""
+        return Mixture(*(part[index] for part in self))
+
     def standardised(self, xp: Arrays, x: Any) -> Any:
         """L^-1 (x - mean) of each component, shape (n, K, d)."""
         # Component by component: products of whole matrices.

@@ -15,26 +15,27 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
-from pymc_glm.diffusion.prior import LOG_2PI, mixture
+from pymc_glm.diffusion.prior import LOG_2PI, Mixture
 from pymc_glm.diffusion.search import FIRST_STEP, langevin_chains
 from pymc_glm.diffusion.targets import Density
 
 __all__ = [
+    "LEAST_MASS",
     "REFINEMENTS",
     "CandidateGaussians",
     "covering_mixture",
     "langevin_candidates",
     "log_heights",
     "log_open_mass",
+    "nearest_weights",
     "plausible",
-    "reweighted",
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
 CHAINS_PER_UNKNOWN = 40
 FEWEST_CHAINS = 500
 STEPS = 1000
-# Components of less than this share of the heaviest one, a logarithm, are left out.
+# Components of less than this log share of the heaviest one, or of the target, are left out.
 LEAST_MASS = -9.0
 
 
@@ -184,19 +185,19 @@ def log_open_mass(value: np.ndarray, log_height: np.ndarray, covered: np.ndarray
         return value - log_height + np.log(-np.expm1(np.minimum(covered - value, 0.0)))
 
 
-def reweighted(
-    moments: Moments, density: Density, rng: np.random.Generator, rounds: int = 10, n: int = 4000
-) -> Moments:
-    """The same Gaussians with weights that bring the mixture nearest to the target.
+def nearest_weights(
+    current: Mixture, density: Density, rng: np.random.Generator, rounds: int = 10, n: int = 4000
+) -> np.ndarray:
+    """Weights of the same Gaussians that bring their mixture nearest to the target.
 
-    Weights follow from draws of the mixture by their importance, as expectation and maximisation
-    does with draws of the target (Cappe et al., 2008, doi:10.1007/s11222-008-9059-x). Large
-    importance is cut at the square root of the number of draws.
+    They follow from draws of the mixture by their importance, as expectation and maximisation does
+    with draws of the target (Cappe et al., 2008, doi:10.1007/s11222-008-9059-x). Large importance
+    is cut at the square root of the number of draws.
 
     Parameters
     ----------
-    moments : Moments
-        The mixture.
+    current : Mixture
+        Without slots that are not used.
     density : Density
         The target, in the same coordinates.
     rng : numpy.random.Generator
@@ -206,19 +207,23 @@ def reweighted(
 
     Returns
     -------
-    moments : Moments
+    weights : ndarray, shape (K,)
+        None of them zero; they sum to one.
     """
     for _ in range(rounds):
-        prior = mixture(NUMPY, moments.parameters())
-        component = rng.choice(len(moments.weights), size=n, p=moments.weights)
-        x = prior.start(NUMPY, component, rng.standard_normal((n, moments.means.shape[1])))
-        joint = prior.log_components(NUMPY, x)
+        weights = np.exp(current.log_weights)
+        component = rng.choice(current.size, size=n, p=weights / weights.sum())
+        x = current.start(NUMPY, component, rng.standard_normal((n, current.means.shape[1])))
+        joint = current.log_components(NUMPY, x)
         log_mixture = log_sum_exp(NUMPY, joint)
         log_weight = density.log_density(x) - log_mixture
+        log_weight[np.isnan(log_weight)] = -np.inf
+        if log_weight.max() == -np.inf:
+            break
         most = np.logaddexp.reduce(log_weight) - 0.5 * np.log(n)
         weight = np.exp(np.minimum(log_weight, most) - most)
         share = weight @ np.exp(joint - log_mixture[:, None])
         # None vanishes because no draw of it was seen.
         share = np.maximum(share / share.sum(), 1.0 / n)
-        moments = moments._replace(weights=share / share.sum())
-    return moments
+        current = current._replace(log_weights=np.log(share / share.sum()))
+    return np.exp(current.log_weights)

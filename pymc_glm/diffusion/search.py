@@ -113,6 +113,7 @@ def with_lost_modes(
     warmup: Warmup,
     center: np.ndarray,
     scale: np.ndarray,
+    more_starts: np.ndarray,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Warmup:
     """Add to a warm-up what tempering has lost on the way.
@@ -127,6 +128,9 @@ def with_lost_modes(
         Of `warm_up`.
     center, scale : ndarray, shape (d,)
         Mean and standard deviations of the Gaussian in which chains begin.
+    more_starts : ndarray, shape (m, d)
+        Where others do: draws of the prior lie in necks and modes that are narrow in it, where next
+        to no draw of a Gaussian does.
     progress : callable
         Told the share that is done.
 
@@ -138,7 +142,11 @@ def with_lost_modes(
     count = len(warmup.x) // STARTS_FOR_A_CHAIN
     x = center + scale * rng.standard_normal((count, center.size))
     chains = langevin_chains(density, rng, x, np.full(count, FIRST_STEP), scale)
-    gradients = count * (STEPS + 1)
+    if len(more_starts):
+        step = np.full(len(more_starts), FIRST_STEP)
+        others = langevin_chains(density, rng.spawn(1)[0], more_starts, step, scale)
+        chains = Chains(*(np.concatenate(parts) for parts in zip(chains, others, strict=True)))
+    gradients = len(chains.x) * (STEPS + 1)
     excess = _Excess(warmup, density, rng)
     populations = [warmup]
     ends = np.flatnonzero(excess.is_unseen(chains.x, chains.value))

@@ -125,7 +125,7 @@ def _either(
         return wide
     both = pooled(rng, [wide, close._replace(start=n + close.start)], n)
     # Both are of all of the target.
-    return both._replace(log_z=both.log_z - np.log(2.0), shares=(1.0,))
+    return both._replace(log_z=both.log_z - float(np.log(2.0)), shares=(1.0,))
 
 
 def tempered_draws(
@@ -307,7 +307,7 @@ def _move(
 
 
 def spread_of(x: np.ndarray) -> np.ndarray:
-    """A robust standard deviation of each coordinate.
+    """A robust standard deviation of each coordinate, or the usual one if most draws are equal.
 
     Parameters
     ----------
@@ -320,4 +320,5 @@ def spread_of(x: np.ndarray) -> np.ndarray:
         Positive, if only just.
     """
     low, high = np.quantile(x, [0.16, 0.84], axis=0)
-    return np.maximum(0.5 * (high - low), 1e-300)
+    spread = 0.5 * (high - low)
+    return np.maximum(np.where(spread > 0.0, spread, x.std(axis=0)), 1e-300)

@@ -499,6 +499,21 @@ REFUSED = [
     ({"kernel": "gated", "width": 0}, ValueError, r"width=0\. It is a positive number"),
     ({"checkpoint": "a.npz", "random_seed": None}, ValueError, "a.npz' without a random_seed"),
     ({"spread": "wide"}, ValueError, "spread='wide'"),
+    (
+        {"kernel": "dis", "refinement": "langevin", "components": 1},
+        ValueError,
+        "components=1 and refinement='langevin'",
+    ),
+    (
+        {"kernel": "gated", "refinement": "tempered", "iterations": 200, "refine_every": 200},
+        ValueError,
+        r"refine_every=200 with iterations=200\. The first component would come after",
+    ),
+    (
+        {"warmup": np.column_stack([np.arange(20.0), np.full(20, 3.0)])},
+        InvalidDataError,
+        r"A coordinate of 's_log__' is 3 in all 20 warm-up draws\. A proposal",
+    ),
     ({"warmup": np.ones((5, 2))}, InvalidDataError, r"shape \(5, 2\).*n\s+of at least 10"),
 ]
 

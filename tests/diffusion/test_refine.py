@@ -17,8 +17,8 @@ from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     covering_mixture,
     langevin_candidates,
+    nearest_weights,
     plausible,
-    reweighted,
 )
 
 APART = Target([0.2, 0.8], [[-5.0, 0.0], [5.0, 1.0]], [[0.5, 1.0], [1.0, 0.5]])
@@ -52,9 +52,21 @@ def test_few_candidates_cover_all_modes():
 
 def test_weights_are_brought_to_those_of_the_target():
     moments = Moments(np.array([0.7, 0.3]), APART.means, FACTORS)
-    found = reweighted(moments, APART, np.random.default_rng(123))
-    np.testing.assert_allclose(found.weights, APART.weights, atol=0.02)
-    np.testing.assert_array_equal(found.means, moments.means)
+    current = mixture(NUMPY, moments.parameters())
+    found = nearest_weights(current, APART, np.random.default_rng(123))
+    np.testing.assert_allclose(found, APART.weights, atol=0.02)
+
+
+class Nowhere(Target):
+    def log_density(self, x):
+        return np.where(x[:, 0] > 0.0, np.nan, -np.inf)
+
+
+def test_weights_stay_where_no_draw_has_a_density():
+    current = mixture(NUMPY, Moments(np.array([0.7, 0.3]), APART.means, FACTORS).parameters())
+    nowhere = Nowhere(APART.weights, APART.means, APART.scales)
+    found = nearest_weights(current, nowhere, np.random.default_rng(123))
+    np.testing.assert_allclose(found, [0.7, 0.3])
 
 
 def one_component(slots=3):
@@ -185,7 +197,10 @@ def test_draws_that_the_mixture_is_fitted_to_bring_no_component():
         candidates = CandidateGaussians(x, None, -0.5 * np.sum(x * x, axis=1))
         prior = from_moments(np.ones(1), np.zeros((1, d)), np.eye(d)[None], slots=2)
         log_z = 0.5 * d * np.log(2.0 * np.pi)
-        assert with_component(prior, candidates, log_z, np.random.default_rng(0)) is None
+        # Where evidence is far too low, all draws seem to be open.
+        for wrong in (0.0, -50.0):
+            generator = np.random.default_rng(0)
+            assert with_component(prior, candidates, log_z + wrong, generator) is None
 
 
 def test_no_candidates_bring_no_component_and_odd_ones_are_refused():
@@ -204,12 +219,42 @@ def test_no_candidates_bring_no_component_and_odd_ones_are_refused():
 def test_gaussians_below_the_mixture_are_not_added():
     # The heavy one is covered, the other is not and has next to no mass.
     means = np.array([APART.means[1], [0.0, 40.0]])
-    candidates = CandidateGaussians(means, FACTORS[[1, 0]], np.array([1.0, -30.0]))
+    candidates = CandidateGaussians(means, FACTORS[[1, 0]], np.array([1.0, -5.0]))
     after = with_component(one_component(), candidates, 0.0, np.random.default_rng(0))
     np.testing.assert_allclose(mixture(NUMPY, after).means[1], [0.0, 40.0])
+    tiny = candidates._replace(value=np.array([1.0, -30.0]))
+    assert with_component(one_component(), tiny, 0.0, np.random.default_rng(0)) is None
 
 
 def test_ends_lower_than_all_draws_are_not_plausible():
     value = np.array([np.nan, -np.inf, -50.0, -3.0, 2.0])
     found = plausible(value, np.array([-np.inf, -4.0, 0.0]))
     np.testing.assert_array_equal(found, [False, False, False, True, True])
+
+
+def test_more_draws_than_a_covered_mode_has_mass_bring_no_component():
+    # Langevin chains end in it as often as in the other one.
+    rng = np.random.default_rng(133)
+    uneven = Target([0.05, 0.95], [[-4.0, 0.0], [4.0, 0.0]], np.ones((2, 2)))
+    mode = rng.choice(2, size=500)
+    x = uneven.means[mode] + rng.standard_normal((500, 2))
+    candidates = CandidateGaussians(x, None, uneven.log_density(x))
+    factors = np.stack([np.eye(2)] * 2)
+    complete = from_moments(uneven.weights, uneven.means, factors, slots=3)
+    assert with_component(complete, candidates, 0.0, np.random.default_rng(0)) is None
+
+
+def test_a_mode_with_many_draws_gets_its_component_first():
+    rng = np.random.default_rng(134)
+    for d, distance in ((2, 10.0), (6, 6.0)):
+        means = np.zeros((2, d))
+        means[1, 0] = distance
+        apart = Target([0.5, 0.5], means, np.ones((2, d)))
+        x = means[rng.choice(2, size=2000)] + rng.standard_normal((2000, d))
+        candidates = CandidateGaussians(x, None, apart.log_density(x))
+        prior = from_moments(np.ones(1), means[:1], np.eye(d)[None], slots=10)
+        after = with_component(prior, candidates, 0.0, np.random.default_rng(0))
+        found = mixture(NUMPY, after)
+        np.testing.assert_allclose(found.means[1], means[1], atol=0.3)
+        assert np.exp(found.log_weights[1]) == pytest.approx(0.5, abs=0.05)
+        assert with_component(after, candidates, 0.0, np.random.default_rng(0)) is None

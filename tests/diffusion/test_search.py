@@ -9,13 +9,14 @@ from known import LINE, PLANE, Target
 
 from pymc_glm.diffusion.modes import joined
 from pymc_glm.diffusion.search import langevin_chains, with_lost_modes
-from pymc_glm.diffusion.warmup import Warmup, pooled, tempered_draws
+from pymc_glm.diffusion.warmup import Warmup, pooled, spread_of, tempered_draws
 
 D = 8
 # The left mode is half as wide in each of eight directions: of the tempered target it has next to
 # nothing.
 UNEQUAL = Target([0.5, 0.5], [[-6.0] * D, [6.0] * D], [[0.5] * D, [1.0] * D], log_z=2.0)
 WIDE = np.zeros(D), np.full(D, 8.0)
+NO_MORE = np.empty((0, D))
 
 
 def lost(seed: int, n: int = 400) -> Warmup:
@@ -26,10 +27,9 @@ def lost(seed: int, n: int = 400) -> Warmup:
 
 
 def test_a_lost_mode_is_found_and_weighed_by_its_evidence():
-    found = [
-        with_lost_modes(UNEQUAL, np.random.default_rng([1, s]), lost(s), *WIDE) for s in (1, 2)
-    ]
-    for warmup in found:
+    for seed in (1, 2):
+        rng = np.random.default_rng([1, seed])
+        warmup = with_lost_modes(UNEQUAL, rng, lost(seed), *WIDE, NO_MORE)
         assert len(warmup.x) == 400 and len(warmup.shares) == 2
         assert warmup.shares[1] == pytest.approx(0.5, abs=0.15)
         left = warmup.x[:, 0] < 0
@@ -41,12 +41,50 @@ def test_a_lost_mode_is_found_and_weighed_by_its_evidence():
         assert warmup.gradients > 200 * 301
 
 
+class TwoScales:
+    """Normal with one of two scales, which only draws of the prior know to go together."""
+
+    size = 5
+
+    def draws(self, rng, n):
+        v = np.where(rng.random(n) < 0.4, rng.normal(-6.0, 0.5, n), rng.normal(2.0, 0.5, n))
+        return np.column_stack([v, np.exp(v)[:, None] * rng.standard_normal((n, 4))])
+
+    def log_density(self, x):
+        return self.with_gradient(x)[0]
+
+    def with_gradient(self, x):
+        v, rest = x[:, 0], x[:, 1:]
+        far = np.stack([(v + 6.0) / 0.5, (v - 2.0) / 0.5])
+        parts = np.log([[0.4], [0.6]]) - 0.5 * far**2 - np.log(0.5)
+        total = np.logaddexp(*parts)
+        slope_v = -np.sum(np.exp(parts - total) * far / 0.5, axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = np.exp(-2.0 * v) * np.sum(rest**2, axis=1)
+            value = total - 0.5 * square - 4.0 * v - 2.5 * np.log(2.0 * np.pi)
+            slope = np.column_stack([slope_v + square - 4.0, -np.exp(-2.0 * v)[:, None] * rest])
+        value = np.where(np.isfinite(value), value, -np.inf)
+        return value, np.where(np.isfinite(slope), slope, 0.0)
+
+
+def test_chains_from_draws_of_the_prior_find_a_neck_that_is_a_mode():
+    target = TwoScales()
+    rng = np.random.default_rng(6)
+    prior = target.draws(rng, 200)
+    center, scale = np.quantile(prior, 0.5, axis=0), 1.5 * spread_of(prior)
+    warmup = tempered_draws(target, rng, center, scale, 400)
+    assert np.mean(warmup.x[:, 0] < -2.0) < 0.01
+    found = with_lost_modes(target, rng, warmup, center, scale, prior)
+    assert np.mean(found.x[:, 0] < -2.0) == pytest.approx(0.4, abs=0.12)
+    assert found.log_z == pytest.approx(0.0, abs=0.4)
+
+
 def test_nothing_is_added_where_nothing_was_lost():
     for target, seed in ((LINE, 3), (PLANE, 4)):
         center, scale = np.zeros(target.size), np.full(target.size, 6.0)
         rng = np.random.default_rng(seed)
         warmup = tempered_draws(target, rng, center, scale, 400)
-        found = with_lost_modes(target, rng, warmup, center, scale)
+        found = with_lost_modes(target, rng, warmup, center, scale, np.empty((0, target.size)))
         np.testing.assert_array_equal(found.x, warmup.x)
         assert found.shares == (1.0,) and found.gradients > warmup.gradients
 
@@ -76,7 +114,7 @@ def test_the_neck_of_a_funnel_takes_no_share_that_is_not_its_own():
     for seed in range(7, 12):
         rng = np.random.default_rng(seed)
         warmup = tempered_draws(Funnel(), rng, center, scale, 1000)
-        found = with_lost_modes(Funnel(), rng, warmup, center, scale)
+        found = with_lost_modes(Funnel(), rng, warmup, center, scale, NO_MORE)
         means.append(found.x[:, 0].mean())
         shares.append(found.shares[0])
     # The population's own mean has a standard deviation of about a quarter.
