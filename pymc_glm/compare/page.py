@@ -75,12 +75,14 @@ coordinates the largest R-hat exceeds 1.01 by chance unless the ESS is in the th
 sample longer.</dd>
 <dt>ESS per second</dt>
 <dd>The main figure divides the smallest ESS by the wall time of the kept draws only. Compilation
-happens once per model and warm-up once per run, so the figure says how fast a long run is. The
+happens once per model (with the training of a learned proposal, which other data need again) and
+warm-up once per run, so the figure says how fast a long run is. The
 figure <em>in all</em> counts compilation and warm-up as well: it says how fast <em>this</em> run
 was. Seconds vary with what else the computer does; trust factors of two, not of 1.2.</dd>
 <dt>ESS per step</dt>
-<dd>The same without a clock: per gradient for NUTS, MALA and MCLMC, per sweep for Gibbs. A sweep
-and a gradient do not cost the same, so compare it within one kind of sampler.</dd>
+<dd>The same without a clock: per gradient for NUTS, MALA and MCLMC, per sweep for Gibbs, per
+evaluation of the posterior for learned proposals. A sweep and a gradient do not cost the same, so
+compare it within one kind of sampler.</dd>
 <dt>Monte Carlo standard error (MCSE)</dt>
 <dd>How far a mean computed from these draws may be from the true posterior mean, because the
 number of draws is finite. A value of 0.05 posterior standard deviations is about what 400

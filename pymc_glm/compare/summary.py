@@ -202,8 +202,11 @@ def _rate(amount: float, cost: float) -> float:
 def _work(name: str, tree: DataTree) -> tuple[float, str]:
     """Count the steps of the kept draws of all chains; say what a step is called."""
     stats = group(tree, "sample_stats")
+    gradients = float(stats["n_steps"].sum()) if "n_steps" in stats else 0.0
+    if "n_logp" in stats:
+        return float(stats["n_logp"].sum()) + gradients, "evaluation"
     if "n_steps" in stats:
-        return float(stats["n_steps"].sum()), "gradient"
+        return gradients, "gradient"
     sizes = tree["posterior"].sizes
     return float(sizes["chain"] * sizes["draw"]), STEP_UNITS.get(name, "draw")
 

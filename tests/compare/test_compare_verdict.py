@@ -185,6 +185,16 @@ def test_table_rates_follow_the_convention(chains):
 BIASED = {"unadjusted": 1}
 
 
+def test_jumps_and_local_gradients_are_counted_together(chains):
+    stats = {"n_logp": np.full((2, 1000), 2.0)}
+    local = {**stats, "n_steps": np.full((2, 1000), 7.0)}
+    found = {"jumps": chains(SEED, stats=stats), "gmp_diffusion": chains(SEED, stats=local)}
+    table = Comparison(found).table
+    assert list(table["step_unit"]) == ["evaluation", "evaluation"]
+    ratio = table.loc["jumps", "ess_per_step"] / table.loc["gmp_diffusion", "ess_per_step"]
+    assert ratio == pytest.approx(4.5)
+
+
 def test_unadjusted_sampler_is_no_reference_and_no_winner(chains):
     trees = {"mclmc": chains(SEED, draws=3000, attrs=BIASED), "nuts": chains(SEED + 1, rho=0.5)}
     result = Comparison(trees, timings={"mclmc": timed(0.1), "nuts": timed(2.0)})
