@@ -176,12 +176,16 @@ class _Excess:
         self.white = Whitened(density, middle, np.diag(spread))
         y = self.white.inside(warmup.x)
         self.prior = mixture(NUMPY, fit_mixture(y, rng, MOST_COMPONENTS).parameters())
-        self.usual = np.median(density.log_density(warmup.x) - self.prior.log_density(NUMPY, y))
+        value = density.log_density(warmup.x)
+        self.usual = np.median(value - self.prior.log_density(NUMPY, y))
+        self.lowest = value[np.isfinite(value)].min()
 
     def is_unseen(self, x: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Whether the draws have next to no share where log densities are so high."""
         covered = self.prior.log_density(NUMPY, self.white.inside(x))
-        return np.isfinite(value) & (value - covered - self.usual > EXCESS)
+        # What is lost is narrow, and high. Chains that are still on their way are in no mode.
+        arrived = np.isfinite(value) & (value >= self.lowest)
+        return arrived & (value - covered - self.usual > EXCESS)
 
 
 def _groups(density: Density, chains: Chains, ends: np.ndarray, warmup: Warmup) -> list[np.ndarray]:
@@ -192,8 +196,10 @@ def _groups(density: Density, chains: Chains, ends: np.ndarray, warmup: Warmup) 
         if not len(ends) or len(groups) == MOST_MODES:
             break
         # The highest end stands for its mode.
-        best = chains.x[ends[np.argmax(chains.value[ends])]]
+        highest = int(np.argmax(chains.value[ends]))
+        best = chains.x[ends[highest]]
         together = joined(density, best, chains.x[ends])
+        together[highest] = True
         distance = np.sum(((warmup.x - best) / spread) ** 2, axis=1)
         nearest = warmup.x[np.argsort(distance)[:NEIGHBOURS]]
         # A tail that the population is about to fill, as the neck of a funnel, is no mode.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pytensor
 
 from pymc.distributions.transforms import CircularTransform
 from pymc.model import Model
@@ -124,7 +125,21 @@ class CompiledDensity:
             If some operation of the model has no gradient.
         """
         assert self._model is not None
-        model, start = self._model, self._model.initial_point()
+        # Reassociated sums differ in their last digits between code that was just compiled and the
+        # same code from PyTensor's cache, and a population magnifies them.
+        with pytensor.config.change_flags(numba__fastmath=False):
+            self._compile(self._model, gradient)
+            start = self._model.initial_point()
+            point = self.layout.flat(start)
+            # Some code is generated at the first call.
+            for function in (self._value, self._gradient):
+                if function is not None:
+                    function(point)
+        self._model = None
+        return self
+
+    def _compile(self, model: Model, gradient: bool) -> None:
+        start = model.initial_point()
         if gradient:
             try:
                 function = model.logp_dlogp_function(
@@ -140,8 +155,6 @@ class CompiledDensity:
             self._gradient = function
         [logp], joined = join_nonshared_inputs(start, [model.logp()], model.value_vars)
         self._value = compile_function([joined], logp, **self._kwargs)
-        self._model = None
-        return self
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Log density of points of shape (n, d); -inf where there is none."""
