@@ -29,11 +29,16 @@ def write_arrays(path: str | Path, header: dict[str, Any], arrays: dict[str, np.
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or its folder does not exist.
     TypeError
         If the header has something else.
     """
     path, text = Path(path), np.array(json.dumps(header))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Got the file {str(path)!r}, and there is no folder {str(path.parent)!r}. Make it"
+            " first, or name another one."
+        )
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import inspect
 import os
 import warnings
 
@@ -233,9 +235,13 @@ def _check_settings(kernel: str, settings: dict) -> None:
     known = make_kernel(kernel).settings()
     unknown = set(settings) - set(known)
     if unknown:
+        name = min(unknown)
+        arguments = list(inspect.signature(fit_diffusion).parameters)
+        near = difflib.get_close_matches(name, [*arguments, *known], 1)
         raise ValueError(
-            f"Got {min(unknown)}={settings[min(unknown)]!r}. It is no argument of fit_diffusion,"
+            f"Got {name}={settings[name]!r}. It is no argument of fit_diffusion,"
             f" nor a setting of the kernel {kernel!r}, which has: {', '.join(known) or 'none'}."
+            + (f" Did you mean {near[0]}?" if near else "")
         )
     make_kernel(kernel, **settings)
 

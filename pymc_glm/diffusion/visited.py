@@ -65,10 +65,13 @@ def machine_to_visit(model: Model, refinement: str) -> LatentMachine | None:
         return None
     try:
         machine = recognize(model).machine
-    except RecognitionError:
+    except RecognitionError as error:
         if refinement == "auto":
             return None
-        raise
+        raise RecognitionError(
+            "Got refinement='machine' for a model without a latent machine, whose Gaussians it"
+            f" would add. Use refinement='tempered'; this is what was not recognised: {error}"
+        ) from error
     names = {type(factor.family).__name__ for factor in machine.factors}
     if refinement == "auto" and ("NormalMixture" not in names or _reason_against(machine)):
         return None

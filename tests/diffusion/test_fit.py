@@ -156,6 +156,11 @@ def test_other_files_are_refused(tmp_path):
             Proposal.load(tmp_path / f"{name}.npz")
 
 
+def test_a_folder_that_is_not_there_is_named(mixture, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+        mixture.save(tmp_path / "nowhere" / "proposal.npz")
+
+
 def test_a_proposal_says_what_it_is(mixture):
     accepted = mixture.report["acceptance"]
     count = len(mixture.parameters["prior"]["logits"])
