@@ -12,18 +12,16 @@ import numpy as np
 
 from pymc.model import Model
 
-from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.chart import SCORED, Chart
 from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
-from pymc_glm.diffusion.greedy import with_component
+from pymc_glm.diffusion.growth import grown
 from pymc_glm.diffusion.metrics import Scores, score
-from pymc_glm.diffusion.prior import MASKED, mixture
+from pymc_glm.diffusion.prior import MASKED
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
 from pymc_glm.diffusion.refine import (
     CandidateGaussians,
     langevin_candidates,
-    nearest_weights,
     plausible,
 )
 from pymc_glm.diffusion.refresh import refreshed
@@ -196,13 +194,9 @@ def fit(job: Job, channel: Channel) -> Fitted:
         if not np.isfinite(log_z):
             return state
         rng = np.random.default_rng([*seed, 1])
-        prior = with_component(state.parameters["prior"], candidates, float(log_z), rng)
+        prior = grown(state.parameters["prior"], candidates, chart.white, float(log_z), rng)
         if prior is None:
             return state
-        # Chains end in a mode by its basin: shares of their ends are not those of the target.
-        used = prior["logits"] > 0.5 * MASKED
-        current = mixture(NUMPY, prior).of(used)
-        prior["logits"][used] = np.log(nearest_weights(current, chart.white, rng))
         found = kernel.with_prior(state.parameters, prior)
         return trainer.changed(state, min(found, key=lambda parameters: _gap(scored(parameters))))
 

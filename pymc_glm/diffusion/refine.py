@@ -15,7 +15,7 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
 from pymc_glm.diffusion.components import Moments
-from pymc_glm.diffusion.prior import LOG_2PI, Mixture
+from pymc_glm.diffusion.prior import LOG_2PI, MASKED, Mixture, mixture
 from pymc_glm.diffusion.search import FIRST_STEP, langevin_chains
 from pymc_glm.diffusion.targets import Density
 
@@ -29,6 +29,7 @@ __all__ = [
     "log_open_mass",
     "nearest_weights",
     "plausible",
+    "without_idle",
 ]
 
 REFINEMENTS = ("auto", "none", "langevin", "tempered", "machine")
@@ -37,6 +38,10 @@ FEWEST_CHAINS = 500
 STEPS = 1000
 # Components of less than this log share of the heaviest one, or of the target, are left out.
 LEAST_MASS = -9.0
+# Log weight of a component that is worth its paths.
+LEAST_LOG_WEIGHT = float(np.log(1e-3))
+# Fewest effective draws that say something about weights.
+FEWEST_EFFECTIVE = 20.0
 
 
 class CandidateGaussians(NamedTuple):
@@ -192,7 +197,8 @@ def nearest_weights(
 
     They follow from draws of the mixture by their importance, as expectation and maximisation does
     with draws of the target (Cappe et al., 2008, doi:10.1007/s11222-008-9059-x). Large importance
-    is cut at the square root of the number of draws.
+    is cut at the square root of the number of draws. Where hardly any draw has importance next to
+    the most important ones, as in many dimensions, weights stay as they are.
 
     Parameters
     ----------
@@ -218,7 +224,7 @@ def nearest_weights(
         log_mixture = log_sum_exp(NUMPY, joint)
         log_weight = density.log_density(x) - log_mixture
         log_weight[np.isnan(log_weight)] = -np.inf
-        if log_weight.max() == -np.inf:
+        if _effective(log_weight) < FEWEST_EFFECTIVE:
             break
         most = np.logaddexp.reduce(log_weight) - 0.5 * np.log(n)
         weight = np.exp(np.minimum(log_weight, most) - most)
@@ -227,3 +233,30 @@ def nearest_weights(
         share = np.maximum(share / share.sum(), 1.0 / n)
         current = current._replace(log_weights=np.log(share / share.sum()))
     return np.exp(current.log_weights)
+
+
+def without_idle(prior: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The mixture without components of next to no weight.
+
+    Each takes as many paths of training as the others do.
+
+    Parameters
+    ----------
+    prior : dict of str to ndarray
+        Parameters of the mixture.
+
+    Returns
+    -------
+    prior : dict of str to ndarray
+        Their slots are free.
+    """
+    log_weights = mixture(NUMPY, prior).log_weights
+    return {**prior, "logits": np.where(log_weights < LEAST_LOG_WEIGHT, MASKED, prior["logits"])}
+
+
+def _effective(log_weight: np.ndarray) -> float:
+    """Number of draws with importance."""
+    if log_weight.max() == -np.inf:
+        return 0.0
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.sum() ** 2 / np.sum(weight**2))

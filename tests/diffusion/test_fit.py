@@ -157,7 +157,7 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(mixture, tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
         mixture.save(tmp_path / "nowhere" / "proposal.npz")
 
 

@@ -11,6 +11,7 @@ from pymc_glm.diffusion import from_moments
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import Moments
 from pymc_glm.diffusion.greedy import with_component
+from pymc_glm.diffusion.growth import grown
 from pymc_glm.diffusion.langevin import LangevinKernel
 from pymc_glm.diffusion.prior import MASKED, mixture
 from pymc_glm.diffusion.refine import (
@@ -19,6 +20,7 @@ from pymc_glm.diffusion.refine import (
     langevin_candidates,
     nearest_weights,
     plausible,
+    without_idle,
 )
 
 APART = Target([0.2, 0.8], [[-5.0, 0.0], [5.0, 1.0]], [[0.5, 1.0], [1.0, 0.5]])
@@ -258,3 +260,36 @@ def test_a_mode_with_many_draws_gets_its_component_first():
         np.testing.assert_allclose(found.means[1], means[1], atol=0.3)
         assert np.exp(found.log_weights[1]) == pytest.approx(0.5, abs=0.05)
         assert with_component(after, candidates, 0.0, np.random.default_rng(0)) is None
+
+
+def test_weights_stay_where_hardly_any_draw_has_importance():
+    means = np.zeros((2, 60))
+    means[1, 0] = 10.0
+    far = Target([0.5, 0.5], means, 3.0 * np.ones((2, 60)))
+    moments = Moments(np.array([0.8, 0.2]), means, np.stack([np.eye(60)] * 2))
+    current = mixture(NUMPY, moments.parameters())
+    found = nearest_weights(current, far, np.random.default_rng(135))
+    np.testing.assert_allclose(found, [0.8, 0.2])
+
+
+def test_components_of_next_to_no_weight_leave_their_slots():
+    factors = np.stack([np.eye(2)] * 3)
+    prior = from_moments(np.array([0.6, 0.3995, 5e-4]), np.zeros((3, 2)), factors, slots=4)
+    kept = mixture(NUMPY, without_idle(prior))
+    np.testing.assert_allclose(np.exp(kept.log_weights), [0.6003, 0.3997, 0.0, 0.0], atol=1e-4)
+
+
+def test_a_component_without_weight_makes_room_for_one_that_has():
+    rng = np.random.default_rng(136)
+    uneven = Target([0.7, 0.2999, 1e-4], [[0.0, 0.0], [6.0, 0.0], [0.0, 90.0]], np.ones((3, 2)))
+    means = np.repeat(uneven.means, [700, 100, 100], axis=0)
+    x = means + rng.standard_normal(means.shape)
+    candidates = CandidateGaussians(x, None, uneven.log_density(x))
+    prior = from_moments(np.ones(1), np.zeros((1, 2)), np.eye(2)[None], slots=10)
+    first = with_component(prior, candidates, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(mixture(NUMPY, first).means[1], [0.0, 90.0], atol=0.5)
+    after = mixture(NUMPY, grown(prior, candidates, uneven, 0.0, np.random.default_rng(0)))
+    np.testing.assert_allclose(after.means[1], [6.0, 0.0], atol=0.5)
+    np.testing.assert_allclose(np.exp(after.log_weights)[:3], [0.7, 0.3, 0.0], atol=0.03)
+    only = CandidateGaussians(x[-100:], None, uneven.log_density(x[-100:]))
+    assert grown(prior, only, uneven, 0.0, np.random.default_rng(0)) is None
