@@ -70,7 +70,10 @@ class Chart:
     ) -> None:
         self.layout = layout_of(model)
         self.center = np.quantile(warmup.x, 0.5, axis=0)
-        spread = np.maximum(spread_of(warmup.x), 1e-8 * (1.0 + np.abs(self.center)))
+        least = 1e-8 * (1.0 + np.abs(self.center))
+        spread = spread_of(warmup.x)
+        # Most draws may be equal in a coordinate.
+        spread = np.maximum(np.where(spread > least, spread, warmup.x.std(axis=0)), least)
         self.factor = np.diag(spread)
         self.white = Whitened(density, self.center, self.factor)
         self.y = self.white.inside(warmup.x)

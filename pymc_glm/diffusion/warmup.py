@@ -307,7 +307,7 @@ def _move(
 
 
 def spread_of(x: np.ndarray) -> np.ndarray:
-    """A robust standard deviation of each coordinate, or the usual one if most draws are equal.
+    """A robust standard deviation of each coordinate.
 
     Parameters
     ----------
@@ -320,5 +320,4 @@ def spread_of(x: np.ndarray) -> np.ndarray:
         Positive, if only just.
     """
     low, high = np.quantile(x, [0.16, 0.84], axis=0)
-    spread = 0.5 * (high - low)
-    return np.maximum(np.where(spread > 0.0, spread, x.std(axis=0)), 1e-300)
+    return np.maximum(0.5 * (high - low), 1e-300)

@@ -112,7 +112,9 @@ class LatentMixturePrior:
             )
         self.weights /= self.weights.sum()
         transposed = np.swapaxes(self.covariances, 1, 2)
-        if not np.allclose(self.covariances, transposed, rtol=1e-6, atol=0.0):
+        # Rounding is in units of the variances, not of entries that may be zero.
+        rounding = 1e-6 * np.abs(self.covariances).max(axis=(1, 2), keepdims=True)
+        if np.any(np.abs(self.covariances - transposed) > rounding):
             off = np.abs(self.covariances - transposed).max()
             raise ValueError(
                 f"Got covariances that differ from their transposes by up to {off:.3g}. They are"
