@@ -27,9 +27,7 @@ def check_counts(**counts: Any) -> None:
     ValueError
         If one is not.
     """
-    for name, count in counts.items():
-        if not _is_whole(count) or count < 1:
-            raise ValueError(f"Got {name}={count!r}. It is a positive number, and a whole one.")
+    _check_whole(counts, 1, "a positive number, and a whole one")
 
 
 def check_counts_or_zero(**counts: Any) -> None:
@@ -45,9 +43,7 @@ def check_counts_or_zero(**counts: Any) -> None:
     ValueError
         If one is not.
     """
-    for name, count in counts.items():
-        if not _is_whole(count) or count < 0:
-            raise ValueError(f"Got {name}={count!r}. It is a whole number, and not negative.")
+    _check_whole(counts, 0, "a whole number, and not negative")
 
 
 def check_positive(**sizes: float) -> None:
@@ -68,5 +64,8 @@ def check_positive(**sizes: float) -> None:
             raise ValueError(f"Got {name}={size!r}. It is a positive number.")
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _check_whole(counts: dict[str, Any], least: int, what: str) -> None:
+    for name, count in counts.items():
+        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+        if not whole or count < least:
+            raise ValueError(f"Got {name}={count!r}. It is {what}.")

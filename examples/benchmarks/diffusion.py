@@ -129,7 +129,7 @@ def _coverage(
 ) -> dict[str, float]:
     """Modes of proposals weighed by importance, and their distance from draws of the target.
 
-    None if no proposal has any weight, as of paths that have diverged.
+    No figures if no proposal has any weight, as of paths that have diverged.
     """
     drawn = proposal.draw(rng, SCORED, 4, proposal.gradient_of(density))
     log_weight = density.log_density(drawn.x) - drawn.log_proposal

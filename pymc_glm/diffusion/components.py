@@ -9,7 +9,7 @@ import numpy as np
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.prior import from_moments, mixture
 
-__all__ = ["Moments", "fewest_draws", "fit_mixture", "shrunk_factor"]
+__all__ = ["Moments", "effective_size", "fewest_draws", "fit_mixture", "shrunk_factor"]
 
 ITERATIONS = 60
 RESTARTS = 2
@@ -42,6 +42,11 @@ def fewest_draws(d: int) -> float:
     return 5.0 + 0.5 * d
 
 
+def effective_size(weight: np.ndarray) -> float:
+    """Number of draws of equal weight that say as much as those of given weights, not negative."""
+    return float(weight.sum() ** 2 / np.sum(weight**2))
+
+
 def shrunk_factor(x: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Cholesky factor of a weighted covariance, shrunk towards its diagonal.
 
@@ -64,7 +69,7 @@ def shrunk_factor(x: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.nda
     """
     d = x.shape[1]
     total = weight.sum()
-    effective = total**2 / np.sum(weight**2)
+    effective = effective_size(weight)
     centred = x - mean
     covariance = (centred * weight[:, None]).T @ centred / total
     diagonal = np.maximum(np.diagonal(covariance), 1e-300)

@@ -17,15 +17,11 @@ from pymc_glm.diffusion.checkpoint import Checkpoint, Progress
 from pymc_glm.diffusion.child import Channel
 from pymc_glm.diffusion.growth import grown
 from pymc_glm.diffusion.metrics import Scores, score
-from pymc_glm.diffusion.prior import MASKED
+from pymc_glm.diffusion.prior import in_use
 from pymc_glm.diffusion.proposal import Proposal, make_kernel
-from pymc_glm.diffusion.refine import (
-    CandidateGaussians,
-    langevin_candidates,
-    plausible,
-)
+from pymc_glm.diffusion.refine import CandidateGaussians, langevin_candidates
 from pymc_glm.diffusion.refresh import refreshed
-from pymc_glm.diffusion.search import with_lost_modes
+from pymc_glm.diffusion.search import plausible, with_lost_modes
 from pymc_glm.diffusion.targets import CompiledDensity, Density
 from pymc_glm.diffusion.training import CHUNK, Schedule, State, Trainer
 from pymc_glm.diffusion.visited import VisitedGaussians
@@ -178,7 +174,7 @@ def fit(job: Job, channel: Channel) -> Fitted:
 
     def refined(state: State) -> State:
         # As soon as another multiple of the period is passed.
-        before = max(state.iteration - CHUNK, 0)
+        before = state.iteration - CHUNK
         if candidates is None or state.iteration // job.refine_every == before // job.refine_every:
             return state
         seed = [job.seed, 4, state.iteration]
@@ -198,6 +194,8 @@ def fit(job: Job, channel: Channel) -> Fitted:
         if prior is None:
             return state
         found = kernel.with_prior(state.parameters, prior)
+        if len(found) == 1:
+            return trainer.changed(state, found[0])
         return trainer.changed(state, min(found, key=lambda parameters: _gap(scored(parameters))))
 
     state, stopped = _trained(checkpoint, trainer, state, warmup, channel, nearer, refined)
@@ -325,7 +323,7 @@ def _reported(
     best.report = {
         **kept._asdict(),
         "kernel": best.kernel.name,
-        "components": int(np.sum(best.parameters["prior"]["logits"] > 0.5 * MASKED)),
+        "components": int(np.sum(in_use(best.parameters["prior"]))),
         "modes": len(counts),
         "mode_shares": (counts / counts.sum()).tolist(),
         "starts_by_mode": chart.fed,

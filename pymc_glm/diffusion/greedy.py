@@ -8,7 +8,7 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.components import fewest_draws, shrunk_factor
-from pymc_glm.diffusion.prior import MASKED, Mixture, from_moments, mixture
+from pymc_glm.diffusion.prior import Mixture, from_moments, in_use, mixture
 from pymc_glm.diffusion.refine import LEAST_MASS, CandidateGaussians, log_heights, log_open_mass
 
 __all__ = ["with_component"]
@@ -104,7 +104,7 @@ def with_component(
     ValueError
         If log densities of the target are no numbers.
     """
-    used = prior["logits"] > 0.5 * MASKED
+    used = in_use(prior)
     if used.all() or not len(candidates.means):
         return None
     odd = int(np.sum(~np.isfinite(candidates.value)))

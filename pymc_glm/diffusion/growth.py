@@ -8,7 +8,7 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY
 from pymc_glm.diffusion.greedy import with_component
-from pymc_glm.diffusion.prior import MASKED, mixture
+from pymc_glm.diffusion.prior import in_use, mixture
 from pymc_glm.diffusion.refine import CandidateGaussians, nearest_weights, without_idle
 from pymc_glm.diffusion.targets import Density
 
@@ -52,12 +52,11 @@ def grown(
         larger = with_component(prior, candidates, log_z, rng)
         if larger is None:
             return None
-        used = larger["logits"] > 0.5 * MASKED
-        new = int(np.argmax(used & (prior["logits"] <= 0.5 * MASKED)))
+        used, new = in_use(larger), int(np.argmin(in_use(prior)))
         logits = larger["logits"].copy()
         logits[used] = np.log(nearest_weights(mixture(NUMPY, larger).of(used), density, rng))
         weighed = without_idle({**larger, "logits": logits})
-        if weighed["logits"][new] > 0.5 * MASKED:
+        if in_use(weighed)[new]:
             return weighed
         candidates = _others(candidates, larger, new)
     return None

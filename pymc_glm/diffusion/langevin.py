@@ -25,7 +25,7 @@ from pymc_glm.checks import check_counts, check_positive
 from pymc_glm.diffusion.arrays import NUMPY, Arrays, softplus
 from pymc_glm.diffusion.kernels import AbstractKernel, Path, Score, log_normal
 from pymc_glm.diffusion.networks import network, new_network
-from pymc_glm.diffusion.prior import MASKED, Mixture, mixture
+from pymc_glm.diffusion.prior import Mixture, in_use, mixture
 
 __all__ = ["LANGEVIN", "LangevinKernel"]
 
@@ -218,5 +218,5 @@ def _inverse_softplus(value: float) -> float:
 
 def _smallest_variance(prior: dict[str, np.ndarray]) -> float:
     """Of any component in use, in any direction."""
-    factors = mixture(NUMPY, prior).factors[prior["logits"] > 0.5 * MASKED]
+    factors = mixture(NUMPY, prior).factors[in_use(prior)]
     return float(np.linalg.svd(factors, compute_uv=False).min()) ** 2

@@ -17,7 +17,7 @@ import numpy as np
 
 from pymc_glm.diffusion.arrays import Arrays, log_sum_exp
 
-__all__ = ["MASKED", "Mixture", "from_moments", "mixture"]
+__all__ = ["MASKED", "Mixture", "from_moments", "in_use", "mixture"]
 
 MASKED = -1e9
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -89,6 +89,11 @@ class Mixture(NamedTuple):
         d = self.means.shape[1]
         log_density = -0.5 * xp.np.sum(z * z, axis=-1) - self.log_determinants - 0.5 * d * LOG_2PI
         return self.log_weights + log_density
+
+
+def in_use(parameters: dict[str, Any]) -> Any:
+    """Which slots have a component, shape (K,), of NumPy's arrays or JAX's."""
+    return parameters["logits"] > 0.5 * MASKED
 
 
 def mixture(xp: Arrays, parameters: dict[str, Any] | Mixture) -> Mixture:

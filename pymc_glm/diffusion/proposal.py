@@ -13,7 +13,7 @@ from pymc_glm.diffusion.files import flattened, nested, read_arrays, write_array
 from pymc_glm.diffusion.gated import GatedKernel
 from pymc_glm.diffusion.kernels import AbstractKernel, MixtureKernel
 from pymc_glm.diffusion.langevin import LANGEVIN, LangevinKernel
-from pymc_glm.diffusion.prior import MASKED, mixture
+from pymc_glm.diffusion.prior import in_use, mixture
 from pymc_glm.diffusion.targets import Density, Layout
 
 __all__ = ["KERNELS", "Candidates", "Proposal", "make_kernel"]
@@ -121,7 +121,7 @@ class Proposal:
         if "acceptance" in self.report:
             modes, accepted = self.report["modes"], self.report["acceptance"]
             known = f", {modes} modes, acceptance {accepted:.2f}"
-        size = int(np.sum(self.parameters["prior"]["logits"] > 0.5 * MASKED))
+        size = int(np.sum(in_use(self.parameters["prior"])))
         return f"<Proposal {self.kernel.name!r} for {names}: {size} components{known}>"
 
     def draw(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pymc_glm.diffusion.arrays import NUMPY, log_sum_exp
-from pymc_glm.diffusion.components import Moments
+from pymc_glm.diffusion.components import Moments, effective_size
 from pymc_glm.diffusion.prior import LOG_2PI, MASKED, Mixture, mixture
 from pymc_glm.diffusion.search import FIRST_STEP, langevin_chains
 from pymc_glm.diffusion.targets import Density
@@ -28,7 +28,6 @@ __all__ = [
     "log_heights",
     "log_open_mass",
     "nearest_weights",
-    "plausible",
     "without_idle",
 ]
 
@@ -91,27 +90,6 @@ def langevin_candidates(
         x = center + scale * rng.standard_normal((count, d))
         ends.append(langevin_chains(density, rng, x, step, scale, STEPS).x)
     return np.concatenate(ends)
-
-
-def plausible(value: np.ndarray, of_draws: np.ndarray) -> np.ndarray:
-    """Whether points may be draws of the target, by their log densities.
-
-    Chains that have not come far enough are lower than all draws of known modes, and components
-    fitted to their ends are wide and far away. Draws of another mode are as low if it is several
-    times as wide.
-
-    Parameters
-    ----------
-    value : ndarray, shape (n,)
-        Log densities at the points.
-    of_draws : ndarray, shape (m,)
-        Log densities at draws.
-
-    Returns
-    -------
-    plausible : ndarray of bool, shape (n,)
-    """
-    return np.isfinite(value) & (value >= of_draws[np.isfinite(of_draws)].min())
 
 
 def covering_mixture(candidates: CandidateGaussians, most: int = 50) -> Moments:
@@ -224,7 +202,8 @@ def nearest_weights(
         log_mixture = log_sum_exp(NUMPY, joint)
         log_weight = density.log_density(x) - log_mixture
         log_weight[np.isnan(log_weight)] = -np.inf
-        if _effective(log_weight) < FEWEST_EFFECTIVE:
+        top = log_weight.max()
+        if top == -np.inf or effective_size(np.exp(log_weight - top)) < FEWEST_EFFECTIVE:
             break
         most = np.logaddexp.reduce(log_weight) - 0.5 * np.log(n)
         weight = np.exp(np.minimum(log_weight, most) - most)
@@ -252,11 +231,3 @@ def without_idle(prior: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     log_weights = mixture(NUMPY, prior).log_weights
     return {**prior, "logits": np.where(log_weights < LEAST_LOG_WEIGHT, MASKED, prior["logits"])}
-
-
-def _effective(log_weight: np.ndarray) -> float:
-    """Number of draws with importance."""
-    if log_weight.max() == -np.inf:
-        return 0.0
-    weight = np.exp(log_weight - log_weight.max())
-    return float(weight.sum() ** 2 / np.sum(weight**2))

@@ -21,7 +21,7 @@ from pymc_glm.diffusion.targets import Density, Whitened
 from pymc_glm.diffusion.warmup import Warmup, pooled, spread_of, tempered_draws
 from pymc_glm.exceptions import SamplingError
 
-__all__ = ["Chains", "langevin_chains", "with_lost_modes"]
+__all__ = ["Chains", "langevin_chains", "plausible", "with_lost_modes"]
 
 # For so many starts of the population, one chain.
 STARTS_FOR_A_CHAIN = 2
@@ -107,6 +107,27 @@ def langevin_chains(
     return Chains(x, value, step)
 
 
+def plausible(value: np.ndarray, of_draws: np.ndarray) -> np.ndarray:
+    """Whether points may be draws of the target, by their log densities.
+
+    Chains that have not come far enough are lower than all draws of known modes, and components
+    fitted to their ends are wide and far away. Draws of another mode are as low if it is several
+    times as wide.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n,)
+        Log densities at the points.
+    of_draws : ndarray, shape (m,)
+        Log densities at draws.
+
+    Returns
+    -------
+    plausible : ndarray of bool, shape (n,)
+    """
+    return np.isfinite(value) & (value >= of_draws[np.isfinite(of_draws)].min())
+
+
 def with_lost_modes(
     density: Density,
     rng: np.random.Generator,
@@ -176,16 +197,14 @@ class _Excess:
         self.white = Whitened(density, middle, np.diag(spread))
         y = self.white.inside(warmup.x)
         self.prior = mixture(NUMPY, fit_mixture(y, rng, MOST_COMPONENTS).parameters())
-        value = density.log_density(warmup.x)
-        self.usual = np.median(value - self.prior.log_density(NUMPY, y))
-        self.lowest = value[np.isfinite(value)].min()
+        self.value = density.log_density(warmup.x)
+        self.usual = np.median(self.value - self.prior.log_density(NUMPY, y))
 
     def is_unseen(self, x: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Whether the draws have next to no share where log densities are so high."""
         covered = self.prior.log_density(NUMPY, self.white.inside(x))
         # What is lost is narrow, and high. Chains that are still on their way are in no mode.
-        arrived = np.isfinite(value) & (value >= self.lowest)
-        return arrived & (value - covered - self.usual > EXCESS)
+        return plausible(value, self.value) & (value - covered - self.usual > EXCESS)
 
 
 def _groups(density: Density, chains: Chains, ends: np.ndarray, warmup: Warmup) -> list[np.ndarray]:
@@ -199,6 +218,7 @@ def _groups(density: Density, chains: Chains, ends: np.ndarray, warmup: Warmup) 
         highest = int(np.argmax(chains.value[ends]))
         best = chains.x[ends[highest]]
         together = joined(density, best, chains.x[ends])
+        # It is in its own mode, whatever rounding says.
         together[highest] = True
         distance = np.sum(((warmup.x - best) / spread) ** 2, axis=1)
         nearest = warmup.x[np.argsort(distance)[:NEIGHBOURS]]

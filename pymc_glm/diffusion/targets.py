@@ -128,8 +128,8 @@ class CompiledDensity:
         # Reassociated sums differ in their last digits between code that was just compiled and the
         # same code from PyTensor's cache, and a population magnifies them.
         with pytensor.config.change_flags(numba__fastmath=False):
-            self._compile(self._model, gradient)
             start = self._model.initial_point()
+            self._compile(self._model, start, gradient)
             point = self.layout.flat(start)
             # Some code is generated at the first call.
             for function in (self._value, self._gradient):
@@ -138,8 +138,7 @@ class CompiledDensity:
         self._model = None
         return self
 
-    def _compile(self, model: Model, gradient: bool) -> None:
-        start = model.initial_point()
+    def _compile(self, model: Model, start: dict[str, np.ndarray], gradient: bool) -> None:
         if gradient:
             try:
                 function = model.logp_dlogp_function(

@@ -10,7 +10,7 @@ import numpy as np
 from pymc_glm.diffusion.arrays import jax_arrays
 from pymc_glm.diffusion.kernels import AbstractKernel
 from pymc_glm.diffusion.objectives import LOSSES, Setting, loss
-from pymc_glm.diffusion.prior import MASKED
+from pymc_glm.diffusion.prior import in_use
 
 __all__ = ["CHUNK", "Schedule", "State", "Trainer"]
 
@@ -120,8 +120,7 @@ class Trainer:
     def start(self, parameters: dict, draws: np.ndarray) -> State:
         """The state before the first step, with warm-up draws of y."""
         single = self._single(parameters)
-        leaves = self._jax.tree.leaves(self._optimiser.init(single))
-        return State(0, self._numpy(single), [np.asarray(leaf) for leaf in leaves], draws)
+        return State(0, self._numpy(single), self._leaves(self._optimiser.init(single)), draws)
 
     def changed(self, state: State, parameters: dict) -> State:
         """The same place with other parameters, of whose gradients the optimiser knows nothing.
@@ -131,12 +130,9 @@ class Trainer:
         """
         single = self._single(parameters)
         fresh = self._optimiser.init(single)
-        structure = self._jax.tree.structure(fresh)
-        *clipping, (_, schedule) = self._jax.tree.unflatten(structure, state.leaves)
-        leaves = self._jax.tree.leaves((*clipping, (fresh[-1][0], schedule)))
-        return state._replace(
-            parameters=self._numpy(single), leaves=[np.asarray(leaf) for leaf in leaves]
-        )
+        *clipping, (_, schedule) = self._unflattened(fresh, state.leaves)
+        leaves = self._leaves((*clipping, (fresh[-1][0], schedule)))
+        return state._replace(parameters=self._numpy(single), leaves=leaves)
 
     def advance(self, state: State) -> tuple[State, dict[str, float]]:
         """Take some steps.
@@ -153,17 +149,22 @@ class Trainer:
         progress : dict of str to float
             Mean ``elbo`` and ``eubo`` over the steps.
         """
-        jax = self._jax
         parameters = self._single(state.parameters)
-        structure = jax.tree.structure(self._optimiser.init(parameters))
-        optimiser = jax.tree.unflatten(structure, [jax.numpy.asarray(x) for x in state.leaves])
+        optimiser = self._unflattened(self._optimiser.init(parameters), state.leaves)
         parameters, optimiser, losses = self._chunk(
             parameters, optimiser, state.iteration, np.float32(state.draws)
         )
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(optimiser)]
+        leaves = self._leaves(optimiser)
         elbo, eubo = (float(np.mean(np.asarray(part))) for part in losses[1:])
         following = State(state.iteration + CHUNK, self._numpy(parameters), leaves, state.draws)
         return following, {"elbo": elbo, "eubo": eubo}
+
+    def _unflattened(self, like: Any, leaves: list[np.ndarray]) -> Any:
+        arrays = [self._jax.numpy.asarray(leaf) for leaf in leaves]
+        return self._jax.tree.unflatten(self._jax.tree.structure(like), arrays)
+
+    def _leaves(self, tree: Any) -> list[np.ndarray]:
+        return [np.asarray(leaf) for leaf in self._jax.tree.leaves(tree)]
 
     def _single(self, parameters: dict) -> dict:
         return self._jax.tree.map(lambda x: np.asarray(x, dtype=np.float32), parameters)
@@ -190,7 +191,7 @@ def _make_chunk(
     def one(parameters: dict, iteration: Any, draws: Any) -> Any:
         d = draws.shape[1]
         keys = jax.random.split(jax.random.fold_in(root, iteration), 5)
-        used = parameters["prior"]["logits"] > 0.5 * MASKED
+        used = in_use(parameters["prior"])
         # Each component that is used gets as many paths, whatever its weight.
         order = jnp.argsort(~used, stable=True)
         component = order[jnp.arange(schedule.batch) % jnp.sum(used)]
@@ -221,9 +222,10 @@ def _make_chunk(
         gradient, parts = one(parameters, iteration, draws)
         if not schedule.learn_prior:
             gradient["prior"] = jax.tree.map(jnp.zeros_like, gradient["prior"])
-        masked = parameters["prior"]["logits"] <= 0.5 * MASKED
         updates, state = optimiser.update(gradient, state, parameters)
-        updates["prior"]["logits"] = jnp.where(masked, 0.0, updates["prior"]["logits"])
+        updates["prior"]["logits"] = jnp.where(
+            in_use(parameters["prior"]), updates["prior"]["logits"], 0.0
+        )
         return (optax.apply_updates(parameters, updates), state), parts
 
     def chunk(parameters: dict, state: Any, iteration: Any, draws: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pymc_glm.diffusion.components import effective_size
 from pymc_glm.diffusion.prior import LOG_2PI
 from pymc_glm.diffusion.targets import Density
 from pymc_glm.exceptions import SamplingError
@@ -255,7 +256,7 @@ def _next_temperature(excess: np.ndarray, beta: float) -> float:
     def effective(change: float) -> float:
         log_weight = np.where(np.isfinite(excess), change * excess, -np.inf)
         weight = np.exp(log_weight - log_weight.max())
-        return weight.sum() ** 2 / np.sum(weight**2) / len(weight)
+        return effective_size(weight) / len(weight)
 
     if effective(1.0 - beta) >= KEPT:
         return 1.0

@@ -19,9 +19,9 @@ from pymc_glm.diffusion.refine import (
     covering_mixture,
     langevin_candidates,
     nearest_weights,
-    plausible,
     without_idle,
 )
+from pymc_glm.diffusion.search import plausible
 
 APART = Target([0.2, 0.8], [[-5.0, 0.0], [5.0, 1.0]], [[0.5, 1.0], [1.0, 0.5]])
 FACTORS = np.stack([np.diag(scale) for scale in APART.scales])
